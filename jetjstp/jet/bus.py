@@ -1,0 +1,512 @@
+"""
+The core of a Jet daemon: messages and the time go in, outboxes fill.
+
+No reactor, no clock, no sockets. What takes time elsewhere leaves as an effect
+and comes back as an input; what takes time here is done in slices. Whoever
+drives the bus performs the effects, writes the outboxes of the dirty clients,
+calls L{Bus.work} while there is any, and L{Bus.expire} when its deadline has come.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+from msgspec import UNSET, DecodeError, Raw, UnsetType
+from twisted.logger import Logger
+
+from jetjstp.jet.access import Groups, May, mayAccess
+from jetjstp.jet.backlog import Backlog
+from jetjstp.jet.clients import Client, Outlet
+from jetjstp.jet.dialects import NODE_JET_2, Channel, Dialect
+from jetjstp.jet.elements import Element, Elements, Removed
+from jetjstp.jet.errors import PARSE_ERROR, JetError, LimitExceeded, internalError
+from jetjstp.jet.fetching import Fetch, FetchId, ValueFetch
+from jetjstp.jet.jsontext import UNREADABLE, itemsOf, quote, tooDeep
+from jetjstp.jet.limits import Limits
+from jetjstp.jet.logins import FailedLogins
+from jetjstp.jet.requests import Response, decode, explain, idOf
+from jetjstp.jet.routing import Routes
+from jetjstp.jet.rules import Rule
+from jetjstp.jet.services import SERVICES
+from jetjstp.jet.slices import BLOCKED, STEP, Job, Slices
+from jetjstp.jet.windows import SortedFetch
+
+__all__ = ["Authenticate", "Bus", "Drop", "Effect", "PauseReading", "ResumeReading"]
+
+PROTOCOL_VERSION = "1.1.0"
+
+STRIDE = 128
+"""Elements, messages or entries that one step of a job looks at: some tenths of a millisecond."""
+
+LOAD = 16 * 1024 * 1024
+"""Bytes that may go into outboxes before they are written, however many messages are waiting."""
+
+SPILL = 256 * 1024
+"""Bytes that a client which is catching up is sent at a time."""
+
+
+class Authenticate(NamedTuple):
+    """Ask the policy; L{Bus.authenticated} or L{Bus.refused} is to follow."""
+
+    client: Client
+    id: Raw | UnsetType
+    user: str
+    password: str
+
+
+class Drop(NamedTuple):
+    """End the connection of a client. L{Bus.lost} is to follow."""
+
+    client: Client
+    reason: str
+
+
+class PauseReading(NamedTuple):
+    """The client has more to be worked on than it may ask for at a time."""
+
+    client: Client
+
+
+class ResumeReading(NamedTuple):
+    """It may ask for more."""
+
+    client: Client
+
+
+Effect = Authenticate | Drop | PauseReading | ResumeReading
+
+
+class Bus:
+    """
+    All states, methods, fetches and requests of one daemon.
+
+    @ivar now: The time of the last input, in seconds.
+    @ivar effects: What is to be done outside, in order; whoever does it takes it out.
+    @ivar dirty: The clients whose outbox is to be written; whoever writes takes them out.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        *,
+        simple: bool = False,
+        limits: Limits | None = None,
+        may: May = mayAccess,
+        dialect: Dialect = NODE_JET_2,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.simple = simple
+        self.may = may
+        self.now = 0.0
+        self.effects: deque[Effect] = deque()
+        self.elements = Elements()
+        self.dirty = self.elements.dirty
+        self.routes = Routes(self.limits)
+        self.info = self._describe(name, version)
+        self._dialect = dialect
+        self._slices = Slices()
+        self._channels: WeakValueDictionary[tuple[Dialect, str, bytes], Channel] = WeakValueDictionary()
+        self._failedLogins = FailedLogins(self.limits.failedLoginsPerMinute)
+        self._clients = 0
+        self._fetches = 0
+        self._sweeping = False
+        self._shallow = 2 * self.limits.depth  # bytes in which text cannot nest too deeply
+
+    def _describe(self, name: str, version: str) -> bytes:
+        return (
+            b'{"name":%b,"version":%b,"protocolVersion":"%b","features":'
+            b'{"batches":true,"authentication":true,"fetch":"%b"}}'
+        ) % (quote(name), quote(version), PROTOCOL_VERSION.encode(), b"simple" if self.simple else b"full")
+
+    # Inputs
+
+    def connected(self, outlet: Outlet, identity: Groups | None = None) -> Client:
+        """A peer is there; it may have been authenticated by its handshake."""
+        self._clients += 1
+        backlog = Backlog(self.limits.hardLimit)
+        client = Client(str(self._clients), outlet, self._dialect, self.dirty, backlog)
+        backlog.overflowed = lambda: self.drop(client, "it does not read what it asked for")
+        client.identity = identity
+        return client
+
+    def receive(self, client: Client, messages: list[bytes], now: float) -> None:
+        """Work on what a client sent, or keep it until its work in progress is done."""
+        self.now = now
+        if client.gone:
+            return
+        if client.busy or client.reading:
+            client.inbox.extend(messages)
+            self._hold(client)
+            return
+        for count, message in enumerate(messages, 1):
+            self._handle(client, message)
+            if client.busy or client.inbox or self.elements.load > LOAD or client.gone:
+                client.inbox.extend(messages[count:])
+                break
+        if client.inbox:
+            self._hold(client)
+            self._readOn(client)
+
+    def authenticated(self, client: Client, id: Raw | UnsetType, identity: Groups | None, auth: bytes) -> None:
+        """
+        A login succeeded.
+
+        @param identity: Who it is; L{None} for a user without rights of his own, which changes nothing.
+        @param auth: What to answer.
+        """
+        if not client.gone:
+            if identity is not None:
+                client.identity = identity
+            self.answer(client, id, auth)
+            self._done(client)
+
+    def refused(self, client: Client, id: Raw | UnsetType, error: JetError | None, now: float) -> None:
+        """
+        A login failed.
+
+        @param error: What to answer; L{None} if the policy itself failed, for which the peer is not to blame.
+        """
+        self.now = now
+        if client.gone:
+            return
+        if error is None:
+            self._error(client, idOf(id), internalError("the login could not be checked"))
+        else:
+            self._error(client, idOf(id), error.body)
+            self._failedLogins.note(client.address, now)
+            client.failedLogins += 1
+            if client.failedLogins >= self.limits.failedLogins:
+                self.drop(client, "too many failed logins")
+        self._done(client)
+
+    def blocked(self, client: Client) -> None:
+        """The link of a client takes no more for the time being."""
+        client.blocked = True
+        client.fallBehind()
+
+    def drained(self, client: Client) -> None:
+        """The link of a client takes more."""
+        client.blocked = False
+        if client.behind and not client.catchingUp:
+            client.catchingUp = True
+            self._slices.start(client, self._catchUp(client))
+        self._slices.resume(client)
+
+    def lost(self, client: Client, now: float) -> None:
+        """
+        A client has left. What it owned is gone at once for every request; who fetches it is told in slices.
+        """
+        if client.gone:
+            return
+        self.now = now
+        client.gone = True
+        self.routes.lost(client)
+        client.inbox.clear()
+        client.backlog.clear()
+        client.frames.clear()
+        self._slices.resume(client)  # to let its jobs end
+        for fetch in client.fetches.values():
+            self._end(fetch)
+        client.fetches.clear()
+        if client.elements:
+            self._slices.start(client, self._removeAll(client))
+
+    def deadline(self) -> float | None:
+        """When L{expire} is to be called."""
+        return self.routes.deadline()
+
+    def expire(self, now: float) -> None:
+        """The deadline has come."""
+        self.now = now
+        self.routes.expire(now)
+
+    @property
+    def working(self) -> bool:
+        """Whether L{work} has something to do."""
+        return bool(self._slices)
+
+    def work(self) -> None:
+        """Do one step of what is in progress."""
+        self._slices.step()
+
+    # Answers
+
+    def answer(self, client: Client, id: Raw | UnsetType, result: bytes) -> None:
+        """Answer a request; nothing is sent to a notification."""
+        text = idOf(id)
+        if text is not None:
+            client.send(client.dialect.result(text, result))
+
+    def succeed(self, client: Client, id: Raw | UnsetType) -> None:
+        """Answer a request that has no result of its own."""
+        self.answer(client, id, client.dialect.success)
+
+    def _error(self, client: Client, id: bytes | None, error: bytes) -> None:
+        if id is not None:
+            client.send(client.dialect.error(id, error))
+
+    def drop(self, client: Client, reason: str) -> None:
+        """End the connection of a client."""
+        self.effects.append(Drop(client, reason))
+
+    # Messages
+
+    def _handle(self, client: Client, message: bytes) -> None:
+        """Work on one message. Nothing that it holds may raise, or harm more than its own request."""
+        id: Raw | UnsetType = UNSET
+        try:
+            if not message.isascii():
+                message.decode("utf-8")
+            if len(message) > self._shallow and tooDeep(message, self.limits.depth):
+                raise ValueError("nested too deeply")
+            try:
+                request = decode(message)
+            except DecodeError:
+                if message.lstrip()[:1] == b"[":
+                    self._unpack(client, message)
+                    return
+                found, id, error = explain(message)
+                if error is not None:
+                    raise error from None
+                if found is None:
+                    return
+                request = found
+        except JetError as error:
+            self._error(client, idOf(id), error.body)
+            return
+        except UNREADABLE:
+            client.send(client.dialect.error(None, PARSE_ERROR))
+            return
+        if type(request) is Response:
+            self.routes.answer(client, message, request)
+            return
+        try:
+            SERVICES[type(request)](self, client, request, message)  # type: ignore[index]
+        except JetError as error:
+            self._error(client, idOf(request.id), error.body)
+        except Exception:
+            self.log.failure("a request of peer {id} could not be worked on", id=client.id)
+            self._error(client, idOf(request.id), internalError("the daemon could not work on this request"))
+
+    def _unpack(self, client: Client, batch: bytes) -> None:
+        """A batch is worked on as if its members had come one by one; members that are no objects are skipped."""
+        members = [item for item in itemsOf(batch) if item.lstrip()[:1] == b"{"]
+        done = 0
+        while done < min(len(members), STRIDE) and not (client.busy or client.gone):
+            done += 1
+            self._handle(client, members[done - 1])
+        client.inbox.extendleft(reversed(members[done:]))
+
+    def _hold(self, client: Client) -> None:
+        if not client.readingPaused:
+            client.readingPaused = True
+            self.effects.append(PauseReading(client))
+
+    def _readOn(self, client: Client) -> None:
+        """Go on with what waits in the inbox, unless other work of the client has to be done first."""
+        if not (client.busy or client.reading):
+            client.reading = True
+            self._slices.start(client, self._read(client))
+
+    def _read(self, client: Client) -> Job:
+        yield STEP  # what called us has just done its share
+        while client.inbox and not client.busy:
+            for _ in range(STRIDE):
+                self._handle(client, client.inbox.popleft())
+                if client.busy or not client.inbox or self.elements.load > LOAD:
+                    break
+            yield STEP
+        client.reading = False
+        self._free(client)
+
+    def _free(self, client: Client) -> None:
+        """Some work of a client is done: go on with what it sent meanwhile."""
+        if client.gone or client.busy or client.reading:
+            return
+        if client.inbox:
+            self._readOn(client)
+        elif client.readingPaused:
+            client.readingPaused = False
+            self.effects.append(ResumeReading(client))
+
+    def _done(self, client: Client) -> None:
+        """The request that kept a client busy is done."""
+        client.busy = False
+        self._free(client)
+
+    # Logins
+
+    def authenticate(self, client: Client, id: Raw | UnsetType, user: str, password: str) -> None:
+        """Have a login checked; what the client sends meanwhile waits."""
+        if self._failedLogins.exceeded(client.address, self.now):
+            raise LimitExceeded("failedLoginsPerMinute", self.limits.failedLoginsPerMinute)
+        client.busy = True
+        self.effects.append(Authenticate(client, id, user, password))
+
+    # Fetches
+
+    def _channel(self, client: Client, text: bytes) -> Channel:
+        key = (client.dialect, client.kind, text)
+        channel = self._channels.get(key)
+        if channel is None:
+            channel = self._channels[key] = Channel(client.dialect, client.pack, text)
+        return channel
+
+    def _make(self, client: Client, text: bytes, rule: Rule) -> Fetch:
+        self._fetches += 1
+        kind = SortedFetch if rule.sort is not None else Fetch if rule.value is None else ValueFetch
+        return kind(client, rule, self._channel(client, text), self._fetches, self.may, self.limits.highWater)
+
+    def fetch(self, client: Client, id: FetchId, text: bytes, rule: Rule) -> None:
+        """Set up a fetch, in place of the one with the same id, and announce its initial state."""
+        self.unfetch(client, id)
+        fetch = self._make(client, text, rule)
+        client.fetches[id] = fetch
+        self.elements.index.add(fetch)
+        fetch.waiting = self._candidates(rule)
+        client.busy = True
+        self._slices.start(client, self._announce(fetch))
+
+    def _candidates(self, rule: Rule) -> list[Element]:
+        path = rule.path
+        if path.exact is None or path.folded:
+            return self.elements.snapshot()
+        found = [element for name in path.exact if (element := self.elements.find(name)) is not None]
+        return sorted(found, key=_serialOf)
+
+    def _announce(self, fetch: Fetch) -> Job:
+        client = fetch.client
+        assert fetch.waiting is not None
+        for count, element in enumerate(fetch.waiting, 1):  # the list grows at its end while elements are added
+            if count % STRIDE == 0:
+                yield STEP
+                while client.blocked and not client.gone:
+                    yield BLOCKED
+            if fetch.dead:
+                break
+            if not (element.removed or element.owner.gone) and fetch.fits(element):
+                fetch.meet(element)
+        else:
+            met = len(fetch.waiting)
+            for _ in fetch.complete():
+                yield STEP
+                if fetch.dead:
+                    break
+            for element in fetch.waiting[met:]:
+                if not (element.gone or fetch.dead):
+                    fetch.meet(element)
+        fetch.waiting = None
+        self._done(client)
+
+    def unfetch(self, client: Client, id: FetchId) -> None:
+        """End a fetch; nothing happens if there is none."""
+        fetch = client.fetches.pop(id, None)
+        if fetch is not None:
+            self._end(fetch)
+
+    def _end(self, fetch: Fetch) -> None:
+        fetch.dead = True
+        fetch.plain = False
+        self.elements.index.discard(fetch)
+        if not self._sweeping:
+            self._sweeping = True
+            self._slices.start(fetch.client, self._sweep())
+
+    def _sweep(self) -> Job:
+        """Let elements forget ended fetches."""
+        yield STEP  # many fetches may end together
+        self._sweeping = False
+        for count, element in enumerate(self.elements.snapshot()):
+            if count % STRIDE == STRIDE - 1:
+                yield STEP
+            watchers = element.watchers
+            if watchers and any(fetch.dead for fetch in watchers):
+                element.watchers = [fetch for fetch in watchers if not fetch.dead]
+
+    def get(self, client: Client, id: Raw | UnsetType, rule: Rule) -> None:
+        """Answer with what a fetch of the same rule would announce first."""
+        fetch = self._make(client, b"null", rule)
+        client.busy = True
+        self._slices.start(client, self._collect(fetch, id))
+
+    def _collect(self, fetch: Fetch, id: Raw | UnsetType) -> Job:
+        client, dialect = fetch.client, fetch.client.dialect
+        entries: list[bytes] = []
+        found: list[Element] = []
+        size = 0
+        for count, element in enumerate(self._candidates(fetch.rule)):
+            if count % STRIDE == STRIDE - 1:
+                yield STEP
+                if client.gone:
+                    return
+            if element.gone or not fetch.fits(element):
+                continue
+            if fetch.rule.value is not None and not fetch.rule.value(element.read()):
+                continue
+            if isinstance(fetch, SortedFetch):
+                found.append(element)
+                continue
+            entry = dialect.added(element.path, element.value, fetch.flag(element))
+            entries.append(entry)
+            size += len(entry) + 1
+            if size > self.limits.hardLimit:
+                break
+        if isinstance(fetch, SortedFetch):
+            for size in fetch.collect(found, entries):
+                yield STEP
+                if client.gone:
+                    return
+                if size > self.limits.hardLimit:
+                    break
+        if size > self.limits.hardLimit:
+            self._error(client, idOf(id), LimitExceeded("hardLimit", self.limits.hardLimit).body)
+        else:
+            self.answer(client, id, b"[" + b",".join(entries) + b"]")
+        self._done(client)
+
+    # Slow and lost clients
+
+    def spill(self, client: Client) -> None:
+        """An outbox is too much for one piece: write it little by little."""
+        frames = list(client.frames)
+        client.frames.clear()
+        client.fallBehind()
+        for frame in frames:
+            client.backlog.append(frame)
+        if not client.catchingUp:
+            client.catchingUp = True
+            self._slices.start(client, self._catchUp(client))
+
+    def _catchUp(self, client: Client) -> Job:
+        while client.backlog:
+            if client.gone:
+                return
+            if client.blocked:
+                yield BLOCKED
+                continue
+            frames = client.backlog.take(SPILL)
+            if frames and not client.frames:
+                self.dirty.append(client)
+            client.frames.extend(frames)
+            yield STEP
+        client.catchingUp = False
+        if not client.blocked:
+            client.catchUp()
+
+    def _removeAll(self, client: Client) -> Job:
+        elements = self.elements
+        yield STEP
+        for count, element in enumerate(list(client.elements.values())):
+            if not element.removed:
+                elements.apply(Removed(element))
+            if count % STRIDE == STRIDE - 1:
+                yield STEP
+
+
+def _serialOf(element: Element) -> int:
+    return element.serial

@@ -1,0 +1,275 @@
+"""
+The Jet daemon, for applications that embed one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, TypeVar, cast, overload
+
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, serverFromString
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IReactorTCP,
+    IReactorTime,
+    IStreamServerEndpoint,
+)
+from twisted.logger import Logger
+from twisted.web.resource import IResource
+from twisted.web.server import Site
+
+from jetjstp import __version__
+from jetjstp.emitter import Emitter
+from jetjstp.framing import LengthPrefixed
+from jetjstp.interfaces import IAuthPolicy
+from jetjstp.jet.bus import Bus
+from jetjstp.jet.embedding import DaemonService
+from jetjstp.jet.limits import Limits
+from jetjstp.jet.protocol import ConnectedPeer, JetServer
+from jetjstp.links.origins import OriginRules, UpgradeRequest
+from jetjstp.links.settings import LinkSettings, checkSeconds
+from jetjstp.links.stream import StreamFactory
+from jetjstp.links.website import WebSocketResource, hookOntoSite
+from jetjstp.links.websocket import WebSocketLinkFactory
+from jetjstp.policies.exposure import beyondLoopback
+from jetjstp.policies.users import UsersPolicy, checkAuth
+
+__all__ = ["TCP_PORT", "WEBSOCKET_PORT", "Daemon"]
+
+TCP_PORT = 11122
+WEBSOCKET_PORT = 11123
+
+LONGEST_PING = 3600.0
+"""Seconds; a ping that comes less often keeps no connection alive."""
+
+SUBPROTOCOL = "jet"
+
+Endpoint = str | IStreamServerEndpoint
+GetAuthentication = Callable[[UpgradeRequest], Any]
+PeerHandler = Callable[[ConnectedPeer], Any]
+_H = TypeVar("_H", bound=PeerHandler)
+PeerEvent = Literal["connection", "disconnect"]
+
+
+class Daemon(Emitter):
+    """
+    A Jet daemon.
+
+    Events: C{connection} and C{disconnect}, each with a L{ConnectedPeer}. At C{disconnect} what the peer owned is still
+    there.
+
+    @param users: C{{name: {"password": ..., "auth": {"fetchGroups": [...], "setGroups": [...], "callGroups": [...]}}}}. A
+        copy is kept.
+    @param policy: Who may log in, instead of C{users}.
+    @param name: What C{info} says.
+    @param fetchMode: C{"full"}; or C{"simple"}, in which peers get everything and filter it themselves.
+    @param limits: What peers may ask for.
+    @raise ValueError: Something is out of range or of no use; the message names it.
+    """
+
+    events: ClassVar[frozenset[str]] = frozenset(("connection", "disconnect"))
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        *,
+        users: Mapping[str, Any] | None = None,
+        policy: IAuthPolicy | None = None,
+        name: str = "jetjstp",
+        fetchMode: Literal["full", "simple"] = "full",
+        limits: Limits | None = None,
+        reactor: IReactorTime | None = None,
+    ) -> None:
+        if users is not None and policy is not None:
+            raise ValueError("users and policy exclude each other: a policy knows its own users")
+        if fetchMode not in ("full", "simple"):
+            raise ValueError(f'fetchMode must be "full" or "simple", not {fetchMode!r}')
+        if reactor is None:
+            from twisted.internet import reactor as globalReactor
+
+            reactor = cast(IReactorTime, globalReactor)
+        self._reactor = reactor
+        self._limits = limits or Limits()
+        self._isOpenToAll = users is None and policy is None
+        bus = Bus(name, __version__.public(), simple=fetchMode == "simple", limits=self._limits)
+        self._server = JetServer(bus, policy or UsersPolicy(users or {}, reactor), self.emit, reactor)
+        self._settings = LinkSettings(maxConnections=self._limits.connections)
+        self._ports: list[IListeningPort] = []
+        self._unhook: list[Callable[[], None]] = []
+        self._streamFactory: StreamFactory | None = None
+
+    @overload
+    def on(self, name: PeerEvent) -> Callable[[_H], _H]: ...
+
+    @overload
+    def on(self, name: PeerEvent, handler: _H) -> _H: ...
+
+    def on(self, name: str, handler: Any = None) -> Any:
+        """Call C{handler} with a L{ConnectedPeer} at each event; without one, a decorator."""
+        return super().on(name, handler)
+
+    def listen(
+        self,
+        *args: object,
+        tcpPort: int | None = None,
+        wsPort: int | None = None,
+        wsPingInterval: float = 5.0,
+        wsGetAuthentication: GetAuthentication | None = None,
+        server: Site | None = None,
+        origins: Sequence[str] | None = None,
+        endpoints: Sequence[Endpoint] = (),
+        wsEndpoints: Sequence[Endpoint] = (),
+    ) -> Deferred[list[IListeningPort]]:
+        """
+        Listen. May be called more than once. With nothing said about where: on all interfaces, TCP port 11122 and
+        WebSocket port 11123.
+
+        @param tcpPort: A port on all interfaces for the trivial protocol.
+        @param wsPort: A port on all interfaces for WebSocket.
+        @param wsPingInterval: B{Seconds} between pings to WebSocket peers, 0 for none. A peer that has not answered for
+            three intervals, and at least 15 seconds, is dropped.
+        @param wsGetAuthentication: Called with the L{UpgradeRequest} of each WebSocket peer; returns its auth object, or a
+            Deferred or coroutine of it. Anything else than an object refuses the peer.
+        @param server: A site on whose ports WebSocket peers are served, too, at any path; ordinary requests stay its own.
+        @param origins: Which web pages may connect besides those from the same host, C{"https://*.example.org:*"}, and
+            C{["*"]} for all. Also what a C{Host} may be on the loopback interface.
+        @param endpoints: More places for the trivial protocol: server endpoint descriptions or endpoints.
+        @param wsEndpoints: More places for WebSocket.
+        @return: Fires with the new ports, in the order of C{tcpPort}, C{endpoints}, C{wsPort}, C{wsEndpoints}; fails with
+            what prevented one of them, none of the others is open then.
+        @raise TypeError: The options were given as an object.
+        @raise ValueError: An option is of no use; the message names it.
+        """
+        if args:
+            raise TypeError("listen takes keywords: listen(tcpPort=11122, wsPort=11123), not an options object")
+        if wsPort is not None and server is not None:
+            raise ValueError("wsPort and server exclude each other")
+        if wsPingInterval:
+            checkSeconds("wsPingInterval", wsPingInterval, LONGEST_PING)
+        if tcpPort is wsPort is server is None and not endpoints and not wsEndpoints:
+            tcpPort, wsPort = TCP_PORT, WEBSOCKET_PORT
+        streams = self._endpoints("tcpPort", tcpPort, endpoints)
+        webSockets = self._endpoints("wsPort", wsPort, wsEndpoints)
+        if server is not None or webSockets:
+            factory = self._webSocketFactory(wsPingInterval, wsGetAuthentication, origins)
+        places: list[tuple[IStreamServerEndpoint, IProtocolFactory]] = []
+        places += [(endpoint, self._streams()) for endpoint in streams]
+        places += [(endpoint, factory) for endpoint in webSockets]
+        self._warnIfOpen(tcpPort, wsPort, [*endpoints, *wsEndpoints])
+        if server is not None:
+            self._unhook.append(hookOntoSite(server, WebSocketResource(factory)))
+        return Deferred.fromCoroutine(self._listen(places))
+
+    def _endpoints(self, name: str, port: int | None, others: Sequence[Endpoint]) -> list[IStreamServerEndpoint]:
+        if isinstance(others, str):
+            raise ValueError(f"endpoints are a sequence, not one string: {others!r}")
+        found: list[IStreamServerEndpoint] = []
+        if port is not None:
+            if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65535:
+                raise ValueError(f"{name} must be a port number, not {port!r}")
+            found.append(TCP4ServerEndpoint(cast(IReactorTCP, self._reactor), port, backlog=1024))
+        for other in others:
+            found.append(serverFromString(self._reactor, other) if isinstance(other, str) else other)
+        return found
+
+    async def _listen(self, places: Sequence[tuple[IStreamServerEndpoint, IProtocolFactory]]) -> list[IListeningPort]:
+        opened: list[IListeningPort] = []
+        try:
+            for endpoint, factory in places:
+                opened.append(await endpoint.listen(factory))
+        except BaseException:
+            for port in opened:
+                await maybeDeferred(port.stopListening)
+            raise
+        self._ports += opened
+        return opened
+
+    def _warnIfOpen(self, tcpPort: int | None, wsPort: int | None, endpoints: Sequence[Endpoint]) -> None:
+        if not self._isOpenToAll:
+            return
+        beyond = [f"port {port}" for port in (tcpPort, wsPort) if port is not None]
+        beyond += [text for text in endpoints if isinstance(text, str) and beyondLoopback(text)]
+        if beyond:
+            self._log.warn(
+                "{places}: open to every host that can reach it, without users or a policy", places=", ".join(beyond)
+            )
+
+    def _streams(self) -> StreamFactory:
+        if self._streamFactory is None:
+            self._streamFactory = StreamFactory(
+                lambda: LengthPrefixed(self._limits.message), self._server.receiver, self._settings, self._reactor
+            )
+        return self._streamFactory
+
+    def _webSocketFactory(
+        self, pingInterval: float, getAuthentication: GetAuthentication | None, origins: Sequence[str] | None
+    ) -> WebSocketLinkFactory:
+        return WebSocketLinkFactory(
+            self._server.receiver,
+            protocols=(SUBPROTOCOL,),
+            maxMessage=self._limits.message,
+            pingInterval=pingInterval,
+            guard=OriginRules(origins or ()).check,
+            authenticate=None if getAuthentication is None else _checked(getAuthentication),
+            settings=self._settings,
+            reactor=self._reactor,
+        )
+
+    def webSocketResource(
+        self,
+        *,
+        wsPingInterval: float = 5.0,
+        wsGetAuthentication: GetAuthentication | None = None,
+        origins: Sequence[str] | None = None,
+    ) -> IResource:
+        """
+        A resource that serves WebSocket peers where it stands in a site; for the parameters see L{listen}.
+        """
+        if wsPingInterval:
+            checkSeconds("wsPingInterval", wsPingInterval, LONGEST_PING)
+        return WebSocketResource(self._webSocketFactory(wsPingInterval, wsGetAuthentication, origins))
+
+    @property
+    def peers(self) -> list[ConnectedPeer]:
+        """The peers that are connected now."""
+        return [receiver.peer for receiver in self._server.receivers.values()]
+
+    def close(self) -> Deferred[None]:
+        """
+        Stop listening, let go of sites, end all connections.
+
+        @return: Fires when all of that is done. The daemon may then listen anew.
+        """
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        ports, self._ports = self._ports, []
+        unhook, self._unhook = self._unhook, []
+        for undo in unhook:
+            undo()
+        await DeferredList([maybeDeferred(port.stopListening) for port in ports], consumeErrors=True)
+        await self._server.closeAll()
+
+    def asService(self, **where: Any) -> IService:
+        """
+        A service that listens while it runs and closes the daemon when it stops. A port that is taken is tried again.
+
+        @param where: As for L{listen}.
+        """
+        return DaemonService(lambda: self.listen(**where), self.close, self._reactor)
+
+
+def _checked(getAuthentication: GetAuthentication) -> GetAuthentication:
+    """The application's hook, its answer checked before anybody relies on it."""
+
+    async def authenticate(request: UpgradeRequest) -> Any:
+        auth = await maybeDeferred(getAuthentication, request)
+        if isinstance(auth, Mapping):
+            return dict(checkAuth("", auth).auth)
+        return None
+
+    return authenticate

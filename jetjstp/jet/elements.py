@@ -1,0 +1,194 @@
+"""
+The states and methods of a daemon, and the one way in which they change.
+
+Every change of the table is an event that passes L{Elements.apply}, and every
+notification comes from there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from jetjstp.jet.fields import UNDEFINED
+from jetjstp.jet.index import FetchIndex
+from jetjstp.jet.jsontext import valueOf
+from jetjstp.jet.requests import Access
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jetjstp.jet.clients import Client
+    from jetjstp.jet.fetching import Fetch
+
+__all__ = ["Added", "Changed", "Element", "Elements", "Removed"]
+
+_UNREAD: Final = object()
+
+
+class Element:
+    """
+    A state or a method.
+
+    @ivar path: Its name.
+    @ivar value: The JSON text of a state's value; L{None} for a method.
+    @ivar owner: The client that added it.
+    @ivar fetchOnly: Whether set and call are refused to everybody.
+    @ivar access: Who may use it; L{None} for everybody.
+    @ivar timeout: Seconds that the owner has for an answer, if the request does not say; L{None} for the default.
+    @ivar serial: Counts elements in the order in which they were added.
+    @ivar watchers: The fetches that are told of it.
+    """
+
+    __slots__ = ("_read", "access", "fetchOnly", "owner", "path", "removed", "serial", "timeout", "value", "watchers")
+
+    def __init__(self, path: str, value: bytes | None, owner: Client) -> None:
+        self.path = path
+        self.value = value
+        self.owner = owner
+        self.fetchOnly = False
+        self.access: Access | None = None
+        self.timeout: float | None = None
+        self.watchers: Sequence[Fetch] = ()
+        self.serial = 0
+        self.removed = False
+        self._read: Any = _UNREAD
+
+    @property
+    def gone(self) -> bool:
+        """Whether it exists for nobody any more: removed, or about to be since its owner has left."""
+        return self.removed or self.owner.gone
+
+    @property
+    def isMethod(self) -> bool:
+        return self.value is None
+
+    def read(self) -> Any:
+        """The value as a Python object, decoded once; L{UNDEFINED} for a method."""
+        if self._read is _UNREAD:
+            self._read = UNDEFINED if self.value is None else valueOf(self.value)
+        return self._read
+
+    def watch(self, fetch: Fetch) -> None:
+        """Have a fetch told of the element from now on."""
+        # Most elements have no watchers for most of the time: an empty list each would be paid for.
+        if isinstance(self.watchers, list):
+            self.watchers.append(fetch)
+        else:
+            self.watchers = [fetch]
+
+    def write(self, value: bytes) -> None:
+        """Only for L{Elements.apply}."""
+        self.value = value
+        self._read = _UNREAD
+
+
+class Added(NamedTuple):
+    """An element appears."""
+
+    element: Element
+
+
+class Changed(NamedTuple):
+    """A state gets a value, perhaps the one that it had."""
+
+    element: Element
+    value: bytes
+
+
+class Removed(NamedTuple):
+    """An element disappears."""
+
+    element: Element
+
+
+class Elements:
+    """
+    The table of elements.
+
+    @ivar index: The fetches to ask when an element is added.
+    @ivar dirty: The clients whose outbox is not empty; whoever writes the outboxes empties it.
+    @ivar load: Roughly how many bytes went into outboxes; for whoever has to bound what one turn produces.
+    """
+
+    def __init__(self) -> None:
+        self.index: FetchIndex[Fetch] = FetchIndex()
+        self.dirty: list[Client] = []
+        self.load = 0
+        self._table: dict[str, Element] = {}
+        self._stamp = 0
+        self._serial = 0
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def find(self, path: str) -> Element | None:
+        """The element at a path, unless its owner has left."""
+        element = self._table.get(path)
+        return None if element is None or element.owner.gone else element
+
+    def snapshot(self) -> list[Element]:
+        """All elements at this moment, in the order in which they were added. Some may be C{gone}."""
+        return list(self._table.values())
+
+    def apply(self, event: Added | Changed | Removed) -> None:
+        """Change the table and tell those who fetch."""
+        if isinstance(event, Changed):
+            event.element.write(event.value)
+            self._publish(event.element, True)
+        elif isinstance(event, Added):
+            self._add(event.element)
+        else:
+            self._remove(event.element)
+            self._publish(event.element, False)
+
+    def _add(self, element: Element) -> None:
+        path = element.path
+        if path in self._table:  # what a lost owner had here goes first
+            self.apply(Removed(self._table[path]))
+        self._table[path] = element
+        self._serial += 1
+        element.serial = self._serial
+        element.owner.elements[path] = element
+        for fetch in self.index.find(path):
+            fetch.appeared(element)
+
+    def _remove(self, element: Element) -> None:
+        del self._table[element.path]
+        del element.owner.elements[element.path]
+        element.removed = True
+
+    def _publish(self, element: Element, changed: bool) -> None:
+        """
+        Tell the watchers of an element.
+
+        This is where a daemon spends its time: a change is encoded once for each dialect, framed once for each
+        channel, and costs a subscriber a few list operations.
+        """
+        watchers = element.watchers
+        if not watchers:
+            return
+        self._stamp = stamp = self._stamp + 1
+        dirty = self.dirty
+        dialect = None
+        body = b""
+        for fetch in watchers:
+            if fetch.plain:
+                channel = fetch.channel
+                if channel.stamp != stamp:
+                    if channel.dialect is not dialect:
+                        dialect = channel.dialect
+                        encode = dialect.changed if changed else dialect.removed
+                        body = encode(element.path, element.value)
+                    channel.stamp = stamp
+                    channel.frame = channel.frameOf(body)
+                frames = fetch.frames
+                if not frames:
+                    dirty.append(fetch.client)
+                frames.append(channel.frame)
+            elif changed:
+                fetch.changed(element)
+            else:
+                fetch.disappeared(element)
+        self.load += len(watchers) * (64 + len(body))
+        if not changed:
+            element.watchers = ()

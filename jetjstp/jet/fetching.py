@@ -1,0 +1,195 @@
+"""
+One fetch: from elements that come, change and go to what its client is told
+(protocol page, sections 8.1 to 8.5).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jetjstp.jet.access import May, Right
+from jetjstp.jet.backlog import Event
+from jetjstp.jet.dialects import Channel
+from jetjstp.jet.paths import PathRule
+from jetjstp.jet.rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jetjstp.jet.clients import Client
+    from jetjstp.jet.elements import Element
+
+__all__ = ["Fetch", "FetchId", "ValueFetch"]
+
+FetchId = tuple[str, str | float]
+"""The type and the value of a fetch id, so that 1 and "1" differ."""
+
+
+class Fetch:
+    """
+    A fetch whose rule is about paths alone.
+
+    @ivar client: Who fetches.
+    @ivar serial: Counts fetches in the order in which they were set up.
+    @ivar channel: How its notifications look, shared with all that look the same.
+    @ivar frames: The outbox of the client.
+    @ivar plain: Whether changes may go straight to the outbox; false while the client is behind.
+    @ivar dead: Whether it has ended. Elements may still refer to it for a while.
+    @ivar waiting: While the initial state is being announced: the elements whose turn is to come.
+    """
+
+    __slots__ = (
+        "channel",
+        "client",
+        "coalesce",
+        "dead",
+        "frames",
+        "highWater",
+        "may",
+        "pathRule",
+        "plain",
+        "rule",
+        "serial",
+        "waiting",
+    )
+
+    isPlain = True
+
+    def __init__(self, client: Client, rule: Rule, channel: Channel, serial: int, may: May, highWater: int) -> None:
+        self.client = client
+        self.rule = rule
+        self.pathRule: PathRule = rule.path
+        self.channel = channel
+        self.serial = serial
+        self.may = may
+        self.highWater = 0 if rule.coalesce else highWater
+        self.coalesce = rule.coalesce is not False
+        self.frames = client.frames
+        self.plain = self.isPlain and not client.behind
+        self.dead = False
+        self.waiting: list[Element] | None = None
+
+    def fits(self, element: Element) -> bool:
+        """Whether the path rule holds and the client may see the element. Neither changes while it exists."""
+        matches = self.pathRule.matches
+        return (matches is None or matches(element.path)) and self.mayFetch(element)
+
+    def mayFetch(self, element: Element) -> bool:
+        return self.may(self.client.identity, Right.FETCH, element.path, element)
+
+    def flag(self, element: Element) -> bool:
+        """The C{fetchOnly} flag: nobody may set or call the element, or this client may not."""
+        if element.fetchOnly:
+            return True
+        right = Right.CALL if element.isMethod else Right.SET
+        return not self.may(self.client.identity, right, element.path, element)
+
+    def appeared(self, element: Element) -> None:
+        """An element was added whose path fits."""
+        if self.dead or not self.mayFetch(element):
+            return
+        if self.waiting is not None:
+            self.waiting.append(element)
+        else:
+            self.meet(element)
+
+    def meet(self, element: Element) -> None:
+        """Take up an element that L{fits}, and announce it."""
+        element.watch(self)
+        client = self.client
+        if client.behind:
+            self.tell(Event.ADD, element)
+            return
+        # As tell does, without a detour: snapshots are long.
+        channel, frames = self.channel, self.frames
+        if not frames:
+            client.dirty.append(client)
+        frames.append(channel.frameOf(channel.dialect.added(element.path, element.value, self.flag(element))))
+
+    def changed(self, element: Element) -> None:
+        """A watched element has a new value."""
+        self.tell(Event.CHANGE, element)
+
+    def disappeared(self, element: Element) -> None:
+        """A watched element was removed."""
+        self.tell(Event.REMOVE, element)
+
+    def complete(self) -> Iterator[None]:
+        """The initial state has been met; what is still to be done yields between steps."""
+        return iter(())
+
+    def tell(self, event: Event, element: Element) -> None:
+        """Send, or keep for later, one notification."""
+        if self.dead:
+            return
+        client = self.client
+        if not client.behind:
+            client.sendFrame(self.frameOf(event, element))
+        elif self.coalesces(element.path):
+            client.backlog.put(self, event, element)
+        else:
+            client.backlog.append(self.frameOf(event, element))
+
+    def coalesces(self, path: str | None) -> bool:
+        """Whether only the newest news of a path is to be kept, the client being behind."""
+        if not self.coalesce:
+            return False
+        backlog = self.client.backlog
+        return backlog.size >= self.highWater or backlog.holds(self, path)
+
+    def frameOf(self, event: Event, element: Element) -> bytes:
+        """The frame of one notification."""
+        dialect = self.channel.dialect
+        if event is Event.ADD:
+            body = dialect.added(element.path, element.value, self.flag(element))
+        elif event is Event.CHANGE:
+            body = dialect.changed(element.path, element.value)
+        else:
+            body = dialect.removed(element.path, element.value)
+        return self.channel.frameOf(body)
+
+    def difference(self) -> list[bytes]:
+        """What a sorted fetch has held back; others keep news by path."""
+        return []
+
+
+class ValueFetch(Fetch):
+    """
+    A fetch with value rules: it remembers what is in (section 8.4, live behaviour).
+    """
+
+    __slots__ = ("_inside",)
+
+    isPlain = False
+
+    def __init__(self, client: Client, rule: Rule, channel: Channel, serial: int, may: May, highWater: int) -> None:
+        super().__init__(client, rule, channel, serial, may, highWater)
+        self._inside: set[Element] = set()
+
+    def _holds(self, element: Element) -> bool:
+        return self.rule.value is None or self.rule.value(element.read())
+
+    def meet(self, element: Element) -> None:
+        element.watch(self)
+        if self._holds(element):
+            self._inside.add(element)
+            self.tell(Event.ADD, element)
+
+    def changed(self, element: Element) -> None:
+        if self.dead:
+            return
+        before = element in self._inside
+        if self._holds(element):
+            if before:
+                self.tell(Event.CHANGE, element)
+            else:
+                self._inside.add(element)
+                self.tell(Event.ADD, element)
+        elif before:
+            self._inside.remove(element)
+            self.tell(Event.REMOVE, element)
+
+    def disappeared(self, element: Element) -> None:
+        if element in self._inside:
+            self._inside.remove(element)
+            self.tell(Event.REMOVE, element)

@@ -1,0 +1,111 @@
+"""
+Which fetches an added element may concern, without asking all of them.
+
+A fetch is filed under the paths that its rule names, or under its prefix; only
+rules that allow neither are asked each time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from operator import attrgetter
+from typing import Generic, Protocol, TypeVar
+
+from jetjstp.jet.paths import PathRule
+
+__all__ = ["FetchIndex", "Indexed"]
+
+
+class Indexed(Protocol):
+    """A fetch, as far as the index goes."""
+
+    @property
+    def pathRule(self) -> PathRule: ...
+
+    @property
+    def serial(self) -> int: ...
+
+
+F = TypeVar("F", bound=Indexed)
+
+
+class _Shelf(Generic[F]):
+    """Fetches by exact paths and by prefixes, of paths as they are or of lower-cased ones."""
+
+    def __init__(self) -> None:
+        self.exact: dict[str, dict[F, None]] = {}
+        self.prefixes: dict[str, dict[F, None]] = {}
+        self.lengths: Counter[int] = Counter()
+
+    @property
+    def filled(self) -> bool:
+        return bool(self.exact or self.lengths)
+
+    def find(self, path: str, found: list[F]) -> None:
+        found.extend(self.exact.get(path, ()))
+        for length in self.lengths:
+            if length <= len(path):
+                found.extend(self.prefixes.get(path[:length], ()))
+
+
+class FetchIndex(Generic[F]):
+    """All fetches, filed by their path rules."""
+
+    def __init__(self) -> None:
+        self._plain: _Shelf[F] = _Shelf()
+        self._folded: _Shelf[F] = _Shelf()
+        self._rest: dict[F, None] = {}
+
+    def add(self, fetch: F) -> None:
+        rule = fetch.pathRule
+        shelf = self._folded if rule.folded else self._plain
+        if rule.exact is not None:
+            for path in rule.exact:
+                shelf.exact.setdefault(path, {})[fetch] = None
+        elif rule.prefix:
+            shelf.prefixes.setdefault(rule.prefix, {})[fetch] = None
+            shelf.lengths[len(rule.prefix)] += 1
+        else:
+            self._rest[fetch] = None
+
+    def discard(self, fetch: F) -> None:
+        """Forget a fetch that was added."""
+        rule = fetch.pathRule
+        shelf = self._folded if rule.folded else self._plain
+        if rule.exact is not None:
+            for path in rule.exact:
+                _takeOut(shelf.exact, path, fetch)
+        elif rule.prefix:
+            _takeOut(shelf.prefixes, rule.prefix, fetch)
+            shelf.lengths[len(rule.prefix)] -= 1
+            shelf.lengths += Counter()  # drops what has come down to zero
+        else:
+            del self._rest[fetch]
+
+    def find(self, path: str) -> list[F]:
+        """The fetches whose path rule holds, in the order in which they were set up."""
+        found = list(self._rest)
+        if self._plain.filled:
+            self._plain.find(path, found)
+        if self._folded.filled:
+            self._folded.find(path.lower(), found)
+        if not found:
+            return found
+        fits = [fetch for fetch in found if _fits(fetch.pathRule, path)]
+        if len(fits) > 1:
+            fits.sort(key=attrgetter("serial"))
+        return fits
+
+
+def _fits(rule: PathRule, path: str) -> bool:
+    # What the index found through a rule's only predicate needs no second look.
+    return (
+        (rule.complete and (rule.exact is not None or bool(rule.prefix))) or rule.matches is None or rule.matches(path)
+    )
+
+
+def _takeOut(table: dict[str, dict[F, None]], key: str, fetch: F) -> None:
+    filed = table[key]
+    del filed[fetch]
+    if not filed:
+        del table[key]

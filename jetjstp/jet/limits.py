@@ -1,0 +1,60 @@
+"""
+The bounds of a Jet daemon, each with the reason for its default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+__all__ = ["Limits"]
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """
+    What peers may ask of a daemon. All fields are positive; sizes are bytes.
+
+    A request that exceeds a limit is answered with -32602 and C{{"limitExceeded": <field>, "limit": <value>}}; where no
+    request is to blame, the connection is closed.
+
+    @ivar message: The longest message in either framing. lua-jet closes above the same figure.
+    @ivar depth: How deep arrays and objects may nest; real values stay below ten.
+    @ivar path: Characters of a path. Paths are kept, indexed, and sent with each notification.
+    @ivar elementsPerPeer: States and methods of one peer, so that one peer alone cannot use up C{elements}.
+    @ivar elements: States and methods in all: about half a gigabyte.
+    @ivar fetchesPerPeer: Standing fetches of one peer: each may cost something at every change.
+    @ivar pendingPerPeer: Requests of one peer that owners have not answered.
+    @ivar pendingBytes: The size of those requests; a timeout repeats what was sent.
+    @ivar rule: The text of one fetch rule; it is evaluated for many elements.
+    @ivar connections: Peers at a time, over all listeners of one kind. There is no limit per address: half a
+        factory may sit behind one.
+    @ivar highWater: What may wait for a slow peer until changes are coalesced.
+    @ivar hardLimit: What may wait for a slow peer until it is dropped; also the longest answer to a C{get}.
+    @ivar failedLogins: Wrong logins on one connection before it is closed.
+    @ivar failedLoginsPerMinute: Wrong logins from one address in a minute before further ones are refused unseen.
+    """
+
+    message: int = 10_000_000
+    depth: int = 200
+    path: int = 4096
+    elementsPerPeer: int = 250_000
+    elements: int = 1_000_000
+    fetchesPerPeer: int = 10_000
+    pendingPerPeer: int = 10_000
+    pendingBytes: int = 64 * MEBIBYTE
+    rule: int = 64 * 1024
+    connections: int = 50_000
+    highWater: int = MEBIBYTE
+    hardLimit: int = 64 * MEBIBYTE
+    failedLogins: int = 5
+    failedLoginsPerMinute: int = 20
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"limit {field.name} must be a positive integer, not {value!r}")
+        if self.hardLimit <= self.highWater:
+            raise ValueError(f"limit hardLimit ({self.hardLimit}) must exceed highWater ({self.highWater})")

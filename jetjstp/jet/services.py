@@ -1,0 +1,255 @@
+"""
+What peers can ask of a daemon (protocol page, section 4).
+
+A service answers through its client, or raises a L{JetError}, which is then the
+answer. Nothing has been changed when it raises.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from msgspec import UNSET, Raw
+
+from jetjstp.jet.access import Right
+from jetjstp.jet.elements import Added, Changed, Element, Removed
+from jetjstp.jet.errors import InvalidParams, LimitExceeded, MethodNotFound, MissingParam, WrongType
+from jetjstp.jet.jsontext import truthy, valueOf
+from jetjstp.jet.requests import (
+    Add,
+    Call,
+    Change,
+    Other,
+    Remove,
+    Request,
+    Set,
+    idOf,
+    requireObject,
+    requireText,
+)
+from jetjstp.jet.rules import EVERYTHING, compileRule
+
+if TYPE_CHECKING:
+    from jetjstp.jet.bus import Bus
+    from jetjstp.jet.clients import Client
+    from jetjstp.jet.fetching import FetchId
+
+__all__ = ["OTHERS", "SERVICES"]
+
+LONGEST_TIMEOUT = 1e9
+"""Seconds; for clocks that cannot count any further. The protocol has no upper bound."""
+
+FETCH_ALL = b'"fetch_all"'
+"""The id of the one fetch of simple mode."""
+
+
+def _timeoutOf(raw: Raw) -> float | None:
+    """A timeout as a peer gave it, in seconds; what is no positive number counts as absent."""
+    value = valueOf(raw)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        return None
+    return float(min(value, LONGEST_TIMEOUT))
+
+
+def _add(bus: Bus, client: Client, request: Add, message: bytes) -> None:
+    params, limits, elements = request.params, bus.limits, bus.elements
+    path = params.path
+    if len(path) > limits.path:
+        raise LimitExceeded("path", limits.path)
+    if elements.find(path) is not None:
+        raise InvalidParams("pathAlreadyExists", path)
+    if not bus.may(client.identity, Right.ADD, path, None):
+        raise InvalidParams("noAccess", path)
+    if len(client.elements) >= limits.elementsPerPeer:
+        raise LimitExceeded("elementsPerPeer", limits.elementsPerPeer)
+    if len(elements) >= limits.elements:
+        raise LimitExceeded("elements", limits.elements)
+    element = Element(path, None if params.value is UNSET else bytes(params.value), client)
+    if params.fetchOnly is not UNSET:
+        element.fetchOnly = truthy(params.fetchOnly)
+    element.access = params.access
+    if params.timeout is not UNSET:
+        element.timeout = _timeoutOf(params.timeout)
+    elements.apply(Added(element))
+    if request.id is not UNSET:
+        bus.succeed(client, request.id)
+
+
+def _owned(bus: Bus, client: Client, path: str) -> Element:
+    element = bus.elements.find(path)
+    if element is None:
+        raise InvalidParams("pathNotExists", path)
+    if element.owner is not client:
+        raise InvalidParams("foreignPath", path)
+    return element
+
+
+def _remove(bus: Bus, client: Client, request: Remove, message: bytes) -> None:
+    bus.elements.apply(Removed(_owned(bus, client, request.params.path)))
+    bus.succeed(client, request.id)
+
+
+def _change(bus: Bus, client: Client, request: Change, message: bytes) -> None:
+    params = request.params
+    # The element is nearly always the peer's own: one look instead of two.
+    element = client.elements.get(params.path)
+    if element is None:
+        element = _owned(bus, client, params.path)
+    if element.value is None:
+        raise InvalidParams("wrongKind", params.path)
+    bus.elements.apply(Changed(element, bytes(params.value)))
+    if request.id is not UNSET:
+        bus.succeed(client, request.id)
+
+
+def _set(bus: Bus, client: Client, request: Set, message: bytes) -> None:
+    params = request.params
+    element = _target(bus, client, params.path, Right.SET)
+    forwarded = b"{" if params.value is UNSET else b'{"value":' + bytes(params.value)
+    if params.valueAsResult is not UNSET:
+        comma = b"," if len(forwarded) > 1 else b""
+        forwarded += comma + b'"valueAsResult":' + bytes(params.valueAsResult)
+    forwarded += b"}"
+    _route(bus, client, request, element, forwarded, message)
+
+
+def _call(bus: Bus, client: Client, request: Call, message: bytes) -> None:
+    params = request.params
+    element = _target(bus, client, params.path, Right.CALL)
+    # Owners based on node-jet ignore requests without params: the empty list works with all.
+    forwarded = b"[]" if params.args is UNSET else bytes(params.args)
+    _route(bus, client, request, element, forwarded, message)
+
+
+def _target(bus: Bus, client: Client, path: str, right: Right) -> Element:
+    """The element that a set or call is about, in the order of checks of section 7.1."""
+    element = bus.elements.find(path)
+    if element is None:
+        raise InvalidParams("pathNotExists", path)
+    if not bus.may(client.identity, right, path, element):
+        raise InvalidParams("noAccess", path)
+    if element.fetchOnly:
+        raise InvalidParams("fetchOnly", path)
+    if element.isMethod != (right is Right.CALL):
+        raise InvalidParams("wrongKind", path)
+    return element
+
+
+def _route(bus: Bus, client: Client, request: Set | Call, element: Element, params: bytes, message: bytes) -> None:
+    owner = element.owner
+    id = idOf(request.id)
+    routedId = None
+    if id is not None:
+        timeout = element.timeout
+        if request.params.timeout is not UNSET:
+            timeout = _timeoutOf(request.params.timeout) or timeout
+        routedId = bus.routes.open(client, id, owner, message, bus.now, timeout)
+    owner.send(owner.dialect.routed(routedId, element.path, params))
+
+
+def _info(bus: Bus, client: Client, request: Other, message: bytes) -> None:
+    bus.answer(client, request.id, bus.info)
+
+
+def _echo(bus: Bus, client: Client, request: Other, message: bytes) -> None:
+    bus.answer(client, request.id, b"true" if request.params is None else request.params)
+
+
+def _config(bus: Bus, client: Client, request: Other, message: bytes) -> None:
+    members = requireObject(message, request.params)
+    if members.keys() - {"name"}:
+        raise InvalidParams("unsupported config field")
+    name = members.get("name", b"null")
+    if name != b"null":
+        text = requireText(members, "name", request.params or b"")
+        if len(text) > bus.limits.path:
+            raise LimitExceeded("path", bus.limits.path)
+        client.name = text
+    bus.succeed(client, request.id)
+
+
+def _authenticate(bus: Bus, client: Client, request: Other, message: bytes) -> None:
+    members = requireObject(message, request.params)
+    params = request.params or b""
+    user = requireText(members, "user", params)
+    password = requireText(members, "password", params)
+    if client.fetches:
+        raise InvalidParams(b'{"alreadyFetching":true}')
+    bus.authenticate(client, request.id, user, password)
+
+
+def _fetchId(members: dict[str, bytes], params: bytes) -> FetchId:
+    text = members.get("id", b"null")
+    if text == b"null":
+        raise MissingParam("id", params)
+    id = valueOf(text)
+    if isinstance(id, str):
+        return "string", id
+    if isinstance(id, bool) or not isinstance(id, int | float) or not math.isfinite(id):
+        raise WrongType("id", params)
+    return "number", id
+
+
+def _fetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:
+    if bus.simple:
+        if client.fetches:
+            raise InvalidParams("already fetching")
+        bus.answer(client, request.id, FETCH_ALL)
+        bus.fetch(client, ("string", "fetch_all"), FETCH_ALL, EVERYTHING)
+        return
+    members = requireObject(message, request.params)
+    params = request.params or b""
+    id = _fetchId(members, params)
+    rule = compileRule(members, params, bus.limits.rule)
+    if id not in client.fetches and len(client.fetches) >= bus.limits.fetchesPerPeer:
+        raise LimitExceeded("fetchesPerPeer", bus.limits.fetchesPerPeer)
+    bus.succeed(client, request.id)
+    bus.fetch(client, id, members["id"], rule)
+
+
+def _unfetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:
+    if bus.simple:
+        if not client.fetches:
+            raise InvalidParams("not fetching")
+        bus.unfetch(client, ("string", "fetch_all"))
+    else:
+        members = requireObject(message, request.params, strict=False)
+        bus.unfetch(client, _fetchId(members, request.params or b""))
+    bus.succeed(client, request.id)
+
+
+def _get(bus: Bus, client: Client, request: Other, message: bytes) -> None:
+    members = requireObject(message, request.params)
+    rule = compileRule(members, request.params or b"", bus.limits.rule)
+    bus.get(client, request.id, rule)
+
+
+def _other(bus: Bus, client: Client, request: Other, message: bytes) -> None:
+    service = OTHERS.get(request.method)
+    if service is None:
+        raise MethodNotFound(request.method)
+    service(bus, client, request, message)
+
+
+Service = Callable[["Bus", "Client", Any, bytes], None]
+
+SERVICES: dict[type[Request], Service] = {
+    Add: _add,
+    Remove: _remove,
+    Change: _change,
+    Set: _set,
+    Call: _call,
+    Other: _other,
+}
+
+OTHERS: dict[str, Service] = {
+    "info": _info,
+    "echo": _echo,
+    "config": _config,
+    "authenticate": _authenticate,
+    "fetch": _fetch,
+    "unfetch": _unfetch,
+    "get": _get,
+}

@@ -1,0 +1,1 @@
+"""Tests of jetjstp: C{python -m twisted.trial -j2 tests}."""
