@@ -67,7 +67,6 @@ class Driver(Generic[E]):
         self._settling = False
         self._nextSlice: IDelayedCall | None = None
         self._timer: IDelayedCall | None = None
-        self._stopped = False
 
     def now(self) -> float:
         """The time, as the core is to be told."""
@@ -75,7 +74,7 @@ class Driver(Generic[E]):
 
     def settle(self) -> None:
         """Perform what the core wants, write what it has to say, and go on with its work for a while."""
-        if self._settling or self._stopped:
+        if self._settling:
             return
         self._settling = True
         try:
@@ -121,7 +120,7 @@ class Driver(Generic[E]):
         self.settle()
 
     def _wake(self, deadline: float) -> None:
-        # A timer that is early costs nothing: it finds nothing to do and is set anew. Only one that is late is replaced.
+        # A timer that is early costs nothing: it finds nothing to do and is set anew. Only a late one is replaced.
         timer = self._timer
         if timer is not None:
             if timer.getTime() <= deadline:
@@ -134,10 +133,8 @@ class Driver(Generic[E]):
         self._core.expire(self._clock.seconds())
         self.settle()
 
-    def stop(self) -> None:
-        """Do nothing any more."""
-        self._stopped = True
-        for call in (self._nextSlice, self._timer):
-            if call is not None:
-                call.cancel()
-        self._nextSlice = self._timer = None
+    def rest(self) -> None:
+        """Leave no timer behind that waits for nothing, after everything has ended."""
+        if self._timer is not None and self._core.deadline() is None:
+            self._timer.cancel()
+            self._timer = None

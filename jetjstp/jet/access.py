@@ -24,6 +24,9 @@ class Right(Enum):
     ADD = "add"
 
 
+_ADD = Right.ADD  # a plain name: looking up members of an enumeration takes time, and this is asked all the time
+
+
 class Groups(Protocol):
     """A user, as far as access goes."""
 
@@ -68,7 +71,7 @@ def mayAccess(user: Groups | None, right: Right, path: str, element: Protected |
     @param user: Who asks; L{None} is a peer that has not logged in.
     @param element: What is at the path; L{None} if nothing is there yet.
     """
-    if right is Right.ADD:
+    if right is _ADD:
         return not path.startswith(RESERVED)
     access = None if element is None else element.access
     if access is None:

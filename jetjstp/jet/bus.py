@@ -145,7 +145,7 @@ class Bus:
             return
         for count, message in enumerate(messages, 1):
             self._handle(client, message)
-            if client.busy or client.inbox or self.elements.load > LOAD or client.gone:
+            if count >= STRIDE or client.busy or client.inbox or self.elements.load > LOAD or client.gone:
                 client.inbox.extend(messages[count:])
                 break
         if client.inbox:

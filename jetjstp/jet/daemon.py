@@ -61,8 +61,8 @@ class Daemon(Emitter):
     Events: C{connection} and C{disconnect}, each with a L{ConnectedPeer}. At C{disconnect} what the peer owned is still
     there.
 
-    @param users: C{{name: {"password": ..., "auth": {"fetchGroups": [...], "setGroups": [...], "callGroups": [...]}}}}. A
-        copy is kept.
+    @param users: C{{name: {"password": ..., "auth": {"fetchGroups": [...], "setGroups": [...], "callGroups": [...]}}}}.
+        A copy is kept.
     @param policy: Who may log in, instead of C{users}.
     @param name: What C{info} says.
     @param fetchMode: C{"full"}; or C{"simple"}, in which peers get everything and filter it themselves.
@@ -102,7 +102,7 @@ class Daemon(Emitter):
         self._unhook: list[Callable[[], None]] = []
         self._streamFactory: StreamFactory | None = None
 
-    @overload
+    @overload  # type: ignore[override]  # narrower on purpose: only the names of our events
     def on(self, name: PeerEvent) -> Callable[[_H], _H]: ...
 
     @overload
@@ -132,15 +132,15 @@ class Daemon(Emitter):
         @param wsPort: A port on all interfaces for WebSocket.
         @param wsPingInterval: B{Seconds} between pings to WebSocket peers, 0 for none. A peer that has not answered for
             three intervals, and at least 15 seconds, is dropped.
-        @param wsGetAuthentication: Called with the L{UpgradeRequest} of each WebSocket peer; returns its auth object, or a
-            Deferred or coroutine of it. Anything else than an object refuses the peer.
+        @param wsGetAuthentication: Called with the L{UpgradeRequest} of each WebSocket peer; returns its auth object, or
+            a Deferred or coroutine of it. Anything else than an object refuses the peer.
         @param server: A site on whose ports WebSocket peers are served, too, at any path; ordinary requests stay its own.
-        @param origins: Which web pages may connect besides those from the same host, C{"https://*.example.org:*"}, and
+        @param origins: Which web pages may connect besides those from the same host, C{"https://*.example.org:*"};
             C{["*"]} for all. Also what a C{Host} may be on the loopback interface.
         @param endpoints: More places for the trivial protocol: server endpoint descriptions or endpoints.
         @param wsEndpoints: More places for WebSocket.
-        @return: Fires with the new ports, in the order of C{tcpPort}, C{endpoints}, C{wsPort}, C{wsEndpoints}; fails with
-            what prevented one of them, none of the others is open then.
+        @return: Fires with the new ports, in the order of C{tcpPort}, C{endpoints}, C{wsPort}, C{wsEndpoints}; fails
+            with what prevented one of them, none of the others is open then.
         @raise TypeError: The options were given as an object.
         @raise ValueError: An option is of no use; the message names it.
         """
@@ -150,7 +150,7 @@ class Daemon(Emitter):
             raise ValueError("wsPort and server exclude each other")
         if wsPingInterval:
             checkSeconds("wsPingInterval", wsPingInterval, LONGEST_PING)
-        if tcpPort is wsPort is server is None and not endpoints and not wsEndpoints:
+        if tcpPort is None and wsPort is None and server is None and not endpoints and not wsEndpoints:
             tcpPort, wsPort = TCP_PORT, WEBSOCKET_PORT
         streams = self._endpoints("tcpPort", tcpPort, endpoints)
         webSockets = self._endpoints("wsPort", wsPort, wsEndpoints)

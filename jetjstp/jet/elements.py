@@ -7,7 +7,9 @@ notification comes from there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, final
+
+from msgspec import Struct
 
 from jetjstp.jet.fields import UNDEFINED
 from jetjstp.jet.index import FetchIndex
@@ -82,20 +84,23 @@ class Element:
         self._read = _UNREAD
 
 
-class Added(NamedTuple):
+@final
+class Added(Struct, frozen=True):
     """An element appears."""
 
     element: Element
 
 
-class Changed(NamedTuple):
+@final
+class Changed(Struct, frozen=True):
     """A state gets a value, perhaps the one that it had."""
 
     element: Element
     value: bytes
 
 
-class Removed(NamedTuple):
+@final
+class Removed(Struct, frozen=True):
     """An element disappears."""
 
     element: Element
@@ -132,10 +137,10 @@ class Elements:
 
     def apply(self, event: Added | Changed | Removed) -> None:
         """Change the table and tell those who fetch."""
-        if isinstance(event, Changed):
+        if type(event) is Changed:
             event.element.write(event.value)
             self._publish(event.element, True)
-        elif isinstance(event, Added):
+        elif type(event) is Added:
             self._add(event.element)
         else:
             self._remove(event.element)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Fetch", "FetchId", "ValueFetch"]
 
+_FETCH, _SET, _CALL = Right.FETCH, Right.SET, Right.CALL
+_ADD, _CHANGE, _REMOVE = Event.ADD, Event.CHANGE, Event.REMOVE
+
 FetchId = tuple[str, str | float]
 """The type and the value of a fetch id, so that 1 and "1" differ."""
 
@@ -75,13 +78,13 @@ class Fetch:
         return (matches is None or matches(element.path)) and self.mayFetch(element)
 
     def mayFetch(self, element: Element) -> bool:
-        return self.may(self.client.identity, Right.FETCH, element.path, element)
+        return self.may(self.client.identity, _FETCH, element.path, element)
 
     def flag(self, element: Element) -> bool:
         """The C{fetchOnly} flag: nobody may set or call the element, or this client may not."""
         if element.fetchOnly:
             return True
-        right = Right.CALL if element.isMethod else Right.SET
+        right = _CALL if element.isMethod else _SET
         return not self.may(self.client.identity, right, element.path, element)
 
     def appeared(self, element: Element) -> None:
@@ -98,7 +101,7 @@ class Fetch:
         element.watch(self)
         client = self.client
         if client.behind:
-            self.tell(Event.ADD, element)
+            self.tell(_ADD, element)
             return
         # As tell does, without a detour: snapshots are long.
         channel, frames = self.channel, self.frames
@@ -108,11 +111,11 @@ class Fetch:
 
     def changed(self, element: Element) -> None:
         """A watched element has a new value."""
-        self.tell(Event.CHANGE, element)
+        self.tell(_CHANGE, element)
 
     def disappeared(self, element: Element) -> None:
         """A watched element was removed."""
-        self.tell(Event.REMOVE, element)
+        self.tell(_REMOVE, element)
 
     def complete(self) -> Iterator[None]:
         """The initial state has been met; what is still to be done yields between steps."""
@@ -140,9 +143,9 @@ class Fetch:
     def frameOf(self, event: Event, element: Element) -> bytes:
         """The frame of one notification."""
         dialect = self.channel.dialect
-        if event is Event.ADD:
+        if event is _ADD:
             body = dialect.added(element.path, element.value, self.flag(element))
-        elif event is Event.CHANGE:
+        elif event is _CHANGE:
             body = dialect.changed(element.path, element.value)
         else:
             body = dialect.removed(element.path, element.value)
@@ -173,7 +176,7 @@ class ValueFetch(Fetch):
         element.watch(self)
         if self._holds(element):
             self._inside.add(element)
-            self.tell(Event.ADD, element)
+            self.tell(_ADD, element)
 
     def changed(self, element: Element) -> None:
         if self.dead:
@@ -181,15 +184,15 @@ class ValueFetch(Fetch):
         before = element in self._inside
         if self._holds(element):
             if before:
-                self.tell(Event.CHANGE, element)
+                self.tell(_CHANGE, element)
             else:
                 self._inside.add(element)
-                self.tell(Event.ADD, element)
+                self.tell(_ADD, element)
         elif before:
             self._inside.remove(element)
-            self.tell(Event.REMOVE, element)
+            self.tell(_REMOVE, element)
 
     def disappeared(self, element: Element) -> None:
         if element in self._inside:
             self._inside.remove(element)
-            self.tell(Event.REMOVE, element)
+            self.tell(_REMOVE, element)

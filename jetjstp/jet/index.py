@@ -55,8 +55,10 @@ class FetchIndex(Generic[F]):
         self._plain: _Shelf[F] = _Shelf()
         self._folded: _Shelf[F] = _Shelf()
         self._rest: dict[F, None] = {}
+        self._count = 0
 
     def add(self, fetch: F) -> None:
+        self._count += 1
         rule = fetch.pathRule
         shelf = self._folded if rule.folded else self._plain
         if rule.exact is not None:
@@ -70,6 +72,7 @@ class FetchIndex(Generic[F]):
 
     def discard(self, fetch: F) -> None:
         """Forget a fetch that was added."""
+        self._count -= 1
         rule = fetch.pathRule
         shelf = self._folded if rule.folded else self._plain
         if rule.exact is not None:
@@ -84,6 +87,8 @@ class FetchIndex(Generic[F]):
 
     def find(self, path: str) -> list[F]:
         """The fetches whose path rule holds, in the order in which they were set up."""
+        if not self._count:
+            return []
         found = list(self._rest)
         if self._plain.filled:
             self._plain.find(path, found)

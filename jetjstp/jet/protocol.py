@@ -147,6 +147,7 @@ class JetServer:
         """A connection is gone."""
         del self.receivers[receiver.client]
         if not self.receivers:
+            self.driver.rest()
             closed, self._closed = self._closed, []
             for waiting in closed:
                 waiting.callback(None)

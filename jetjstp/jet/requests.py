@@ -139,7 +139,7 @@ def decode(message: bytes) -> Request | Response:
     """
     if message[:1] == b"[":
         raise msgspec.ValidationError("a batch")
-    if b'"method"' in message:
+    if message.find(b'"method"') >= 0:  # bytes know no fast "in"
         request: Request = _requests.decode(message)
         return request
     response = _responses.decode(message)

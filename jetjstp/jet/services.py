@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OTHERS", "SERVICES"]
 
+_ADD, _SET, _CALL = Right.ADD, Right.SET, Right.CALL
+
 LONGEST_TIMEOUT = 1e9
 """Seconds; for clocks that cannot count any further. The protocol has no upper bound."""
 
@@ -60,7 +62,7 @@ def _add(bus: Bus, client: Client, request: Add, message: bytes) -> None:
         raise LimitExceeded("path", limits.path)
     if elements.find(path) is not None:
         raise InvalidParams("pathAlreadyExists", path)
-    if not bus.may(client.identity, Right.ADD, path, None):
+    if not bus.may(client.identity, _ADD, path, None):
         raise InvalidParams("noAccess", path)
     if len(client.elements) >= limits.elementsPerPeer:
         raise LimitExceeded("elementsPerPeer", limits.elementsPerPeer)
@@ -106,7 +108,7 @@ def _change(bus: Bus, client: Client, request: Change, message: bytes) -> None:
 
 def _set(bus: Bus, client: Client, request: Set, message: bytes) -> None:
     params = request.params
-    element = _target(bus, client, params.path, Right.SET)
+    element = _target(bus, client, params.path, _SET)
     forwarded = b"{" if params.value is UNSET else b'{"value":' + bytes(params.value)
     if params.valueAsResult is not UNSET:
         comma = b"," if len(forwarded) > 1 else b""
@@ -117,7 +119,7 @@ def _set(bus: Bus, client: Client, request: Set, message: bytes) -> None:
 
 def _call(bus: Bus, client: Client, request: Call, message: bytes) -> None:
     params = request.params
-    element = _target(bus, client, params.path, Right.CALL)
+    element = _target(bus, client, params.path, _CALL)
     # Owners based on node-jet ignore requests without params: the empty list works with all.
     forwarded = b"[]" if params.args is UNSET else bytes(params.args)
     _route(bus, client, request, element, forwarded, message)
@@ -132,7 +134,7 @@ def _target(bus: Bus, client: Client, path: str, right: Right) -> Element:
         raise InvalidParams("noAccess", path)
     if element.fetchOnly:
         raise InvalidParams("fetchOnly", path)
-    if element.isMethod != (right is Right.CALL):
+    if element.isMethod != (right is _CALL):
         raise InvalidParams("wrongKind", path)
     return element
 

@@ -50,7 +50,7 @@ class Scenario:
     @property
     def binding(self) -> bool:
         """Whether it is to be reproduced, as far as its steps are binding."""
-        return self.start["status"] != "optional"
+        return bool(self.start["status"] != "optional")
 
 
 def scenarios(pattern: str) -> Iterator[Scenario]:

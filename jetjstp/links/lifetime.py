@@ -1,0 +1,103 @@
+"""
+The beginning and the end of a link, as its receiver sees them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.logger import Logger
+
+from jetjstp.interfaces import MessageLink, MessageReceiver
+
+__all__ = ["Lifetime"]
+
+
+class _Nobody:
+    """The receiver of a link that is not open yet, or not any more."""
+
+    def linkOpened(self, link: MessageLink) -> None:
+        """See L{MessageReceiver}."""
+
+    def messagesReceived(self, messages: list[bytes]) -> None:
+        """See L{MessageReceiver}."""
+
+    def linkBlocked(self) -> None:
+        """See L{MessageReceiver}."""
+
+    def linkDrained(self) -> None:
+        """See L{MessageReceiver}."""
+
+    def linkLost(self, reason: str) -> None:
+        """See L{MessageReceiver}."""
+
+
+_nobody = _Nobody()
+
+
+class Lifetime:
+    """
+    Tells the receiver that the link is open and, once, that it is lost.
+
+    A part of link classes.
+
+    @ivar isLive: Between C{linkOpened} and the end that either side has decided on: messages go through.
+    """
+
+    _log = Logger()
+
+    transport: Any
+    address: str = "unknown"
+    isLive = False
+
+    # Messages may be delivered right now: the link is live, not paused, and not in the middle of a delivery.
+    _flowing = False
+
+    _receiver: MessageReceiver = _nobody
+    _endReason: str | None = None
+    _isGone = False
+
+    def _open(self, receiver: MessageReceiver) -> None:
+        """Messages can go through from now on."""
+        self._receiver = receiver
+        self.isLive = True
+        self._flowing = True
+        try:
+            receiver.linkOpened(cast(MessageLink, self))
+        except Exception:
+            self._receiverFailed()
+
+    def _lost(self, reason: str) -> None:
+        """
+        The transport is gone.
+
+        @param reason: What the transport says; a reason that we had ourselves goes first.
+        """
+        self._end()
+        self._isGone = True
+        receiver, self._receiver = self._receiver, _nobody
+        try:
+            receiver.linkLost(self._endReason or reason)
+        except Exception:
+            self._log.failure("the receiver of {address} failed when its link was lost", address=self.address)
+
+    def _end(self) -> None:
+        """No message goes through any more, in either direction."""
+        self.isLive = False
+        self._flowing = False
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._end()
+        if not self._isGone:
+            self.transport.abortConnection()
+
+    def abortBecause(self, reason: str) -> None:
+        """End the connection at once; C{linkLost} tells the reason."""
+        self._endReason = self._endReason or reason
+        self.abort()
+
+    def _receiverFailed(self) -> None:
+        """Log the current exception, which the receiver raised, and end the connection: no peer is served by half."""
+        self._log.failure("the receiver of {address} failed, the connection is aborted", address=self.address)
+        self.abortBecause("the receiver failed")

@@ -1,0 +1,272 @@
+"""
+WebSocket, the server's side: the upgrade, who is let in, and the factory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, cast
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.interfaces import IAddress, IReactorTime, ISSLTransport
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from jetjstp.interfaces import MessageReceiver
+from jetjstp.links.addresses import localAddress
+from jetjstp.links.notices import RareNotice
+from jetjstp.links.origins import OriginRules, UpgradeRequest
+from jetjstp.links.quietlog import QuietLog
+from jetjstp.links.settings import LinkSettings, checkNumber, checkSeconds
+from jetjstp.links.shortpath import textFrame
+from jetjstp.links.webside import CLOSE_TIMEOUT, OPEN_TIMEOUT, WebSocketSide, WebSocketSituation
+
+__all__ = ["Authenticate", "Guard", "WebSocketLink", "WebSocketLinkFactory"]
+
+Guard = Callable[[UpgradeRequest], str | None]
+"""Judges an upgrade: L{None}, or the reason to refuse it."""
+
+Authenticate = Callable[[UpgradeRequest], object]
+"""Says who makes an upgrade: a mapping, or a Deferred or coroutine of one. Anything else refuses it."""
+
+
+class WebSocketLink(WebSocketSide, WebSocketServerProtocol):  # type: ignore[misc]
+    """
+    The server's side of a WebSocket. L{WebSocketLinkFactory} makes it.
+
+    @ivar handshakeAuth: What the factory's C{authenticate} said, or L{None} if there is none.
+    """
+
+    log = QuietLog(Logger())
+    pack = staticmethod(textFrame)
+    _pingFrame = b"\x89\x00"
+
+    def __init__(self, owner: WebSocketLinkFactory) -> None:
+        super().__init__(owner.situation)
+        self._owner = owner
+        self._deciding: Deferred[str | None] | None = None
+        self.handshakeAuth: Mapping[str, Any] | None = None
+
+    def _onOpen(self) -> None:
+        # Autobahn would keep the handshake for as long as the connection lives: more than a kilobyte of each.
+        self.http_headers = {}
+        self.http_request_data = b""
+        self.http_response_data = ""
+        super()._onOpen()
+
+    def _newReceiver(self) -> MessageReceiver:
+        return self._owner.receiver()
+
+    def onConnect(self, request: ConnectionRequest) -> str | Deferred[str | None] | None:  # type: ignore[override]
+        """
+        Decide about an upgrade.
+
+        @return: The subprotocol.
+        """
+        upgrade = self._upgradeRequest(request)
+        try:
+            refusal = self._owner.guard(upgrade)
+        except Exception:
+            self._log.failure("the guard failed, {address} is refused", address=self.address)
+            refusal = "the guard failed"
+        if refusal is not None:
+            raise ConnectionDeny(HTTPStatus.FORBIDDEN.value, refusal)
+        subprotocol = next((name for name in self._owner.protocols if name in upgrade.protocols), None)
+        if self._owner.authenticate is None:
+            return subprotocol
+        self._deciding = _askedFor(self._owner.authenticate, upgrade).addCallbacks(
+            self._authenticated, self._authenticationFailed, callbackArgs=(subprotocol,)
+        )
+        return self._deciding
+
+    def _upgradeRequest(self, request: ConnectionRequest) -> UpgradeRequest:
+        headers = cast(dict[str, str], request.headers)
+        return UpgradeRequest(
+            headers=headers,
+            path=request.path,
+            origin=request.origin or None,
+            host=headers.get("host"),
+            address=self.address,
+            secure=ISSLTransport.providedBy(self.transport),
+            local=localAddress(self.transport),
+            protocols=tuple(request.protocols),
+            query=self.http_request_uri.partition("?")[2],
+        )
+
+    def _authenticated(self, result: object, subprotocol: str | None) -> str | None:
+        if not isinstance(result, Mapping):
+            raise ConnectionDeny(HTTPStatus.UNAUTHORIZED.value, "not authenticated")
+        self.handshakeAuth = result
+        return subprotocol
+
+    def _authenticationFailed(self, failure: Failure) -> str | None:
+        if self.state == self.STATE_CONNECTING:
+            self._log.failure("authentication failed, {address} is refused", failure=failure, address=self.address)
+        raise ConnectionDeny(HTTPStatus.UNAUTHORIZED.value, "not authenticated")
+
+    def succeedHandshake(self, res: str | None) -> None:
+        """Accept the upgrade, unless the connection is gone or was given up while that was decided."""
+        if self.state == self.STATE_CONNECTING:
+            super().succeedHandshake(res)
+
+    def failHandshake(
+        self, reason: str, code: int = HTTPStatus.BAD_REQUEST, responseHeaders: Sequence[tuple[str, str]] | None = None
+    ) -> None:
+        """Refuse the upgrade; likewise."""
+        if self.state == self.STATE_CONNECTING:
+            denied = code in (HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED)
+            reason = "".join(c if c.isprintable() else "?" for c in reason)
+            notice = self._owner.denials if denied else self._situation.failures
+            notice.warn(
+                "{address}: upgrade refused with {code}: {reason}", address=self.address, code=code, reason=reason
+            )
+            self.sendHttpErrorResponse(code, reason, responseHeaders)
+            self.dropConnection(abort=False)
+
+    def sendHttpErrorResponse(
+        self, code: int, reason: str, responseHeaders: Sequence[tuple[str, str]] | None = None
+    ) -> None:
+        """Answer with an error that any HTTP client understands. Autobahn puts the reason in the status line."""
+        body = (reason + "\n").encode()
+        headers = [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Connection", "close"),
+            *(responseHeaders or ()),
+        ]
+        if code == HTTPStatus.UPGRADE_REQUIRED:
+            headers.append(("Upgrade", "websocket"))
+        lines = [f"HTTP/1.1 {int(code)} {HTTPStatus(code).phrase}", *(f"{name}: {value}" for name, value in headers)]
+        self.sendData("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The stream is gone, and so is the link."""
+        super().connectionLost(reason)
+        deciding, self._deciding = self._deciding, None
+        if deciding is not None:
+            deciding.cancel()
+
+
+def _askedFor(authenticate: Authenticate, request: UpgradeRequest) -> Deferred[Any]:
+    def ask() -> object:
+        result = authenticate(request)
+        return ensureDeferred(result) if isinstance(result, Coroutine) else result
+
+    return maybeDeferred(ask)
+
+
+class WebSocketLinkFactory(WebSocketServerFactory):
+    """
+    Makes a L{WebSocketLink} for each connection to a listener, or that a L{jetjstp.links.website.WebSocketResource}
+    passes on.
+    """
+
+    noisy = False
+    _log = Logger()
+    log = QuietLog(_log)
+
+    def __init__(
+        self,
+        receiver: Callable[[], MessageReceiver],
+        *,
+        protocols: Sequence[str] = ("jet",),
+        maxMessage: int,
+        pingInterval: float = 5.0,
+        guard: Guard | None = None,
+        authenticate: Authenticate | None = None,
+        settings: LinkSettings | None = None,
+        reactor: IReactorTime | None = None,
+    ) -> None:
+        """
+        @param receiver: Makes the receiver of one connection, when its handshake is done.
+        @param protocols: Subprotocols, the best one first. The first that the client offers is selected; if it offers
+            none of them, none is.
+        @param maxMessage: Bytes that a message may have, at most; a longer one closes the connection with 1009.
+        @param pingInterval: Seconds between pings; 0 for none. A peer that leaves them unanswered for three intervals,
+            but not less than 15 seconds, is dropped.
+        @param guard: Judges upgrades. L{None} lets web pages in only from our own host, as L{OriginRules} does.
+        @param authenticate: Says who makes an upgrade; see L{WebSocketLink.handshakeAuth}. L{None} lets everybody in.
+        @param reactor: For timeouts; the global reactor if it is L{None}.
+        @raise ValueError: A value is out of range; the message names it.
+        """
+        checkNumber("maxMessage", maxMessage, 1, 2**31)
+        if pingInterval != 0:
+            checkSeconds("pingInterval", pingInterval, 3600)
+        settings = settings or LinkSettings()
+        super().__init__(protocols=list(protocols), server="", reactor=reactor)
+        # All that we rely on, whatever Autobahn's defaults are or become.
+        self.setProtocolOptions(
+            versions=[8, 13],
+            webStatus=False,
+            utf8validateIncoming=True,
+            requireMaskedClientFrames=True,
+            maskServerFrames=False,
+            applyMask=True,
+            maxFramePayloadSize=maxMessage,
+            maxMessagePayloadSize=maxMessage,
+            autoFragmentSize=0,
+            # With a close frame, so that the peer learns the code.
+            failByDrop=False,
+            echoCloseCodeReason=False,
+            openHandshakeTimeout=OPEN_TIMEOUT,
+            closeHandshakeTimeout=CLOSE_TIMEOUT,
+            # Compressed frames could not be shared.
+            perMessageCompressionAccept=_acceptNoCompression,
+            # We do that ourselves.
+            autoPingInterval=0,
+            autoPingTimeout=0,
+            tcpNoDelay=True,
+            serveFlashSocketPolicy=False,
+            # The guard judges origins.
+            allowedOrigins=["*"],
+            allowNullOrigin=True,
+            maxConnections=0,
+            trustXForwardedFor=0,
+        )
+        self.receiver = receiver
+        self.guard: Guard = guard or OriginRules().check
+        self.authenticate = authenticate
+        options = {name: getattr(self, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
+        self.situation = WebSocketSituation(self._log, self.reactor, settings, options, pingInterval)
+        self.denials = RareNotice(self._log, self.reactor)
+        self._refusal = RareNotice(self._log, self.reactor)
+
+    @property
+    def links(self) -> set[WebSocketSide]:
+        """Those that are connected now, before, during or after their handshakes."""
+        return self.situation.links
+
+    @property
+    def closeCode(self) -> int:
+        """The code with which links close: 1000. Set it to 1001 when the whole server goes away."""
+        return self.situation.closeCode
+
+    @closeCode.setter
+    def closeCode(self, code: int) -> None:
+        self.situation.closeCode = code
+
+    def isFull(self) -> bool:
+        """Whether there are as many connections as the settings allow."""
+        return len(self.links) >= self.situation.settings.maxConnections
+
+    def buildProtocol(self, addr: IAddress | None) -> WebSocketLink | None:
+        """Make the link of a new connection, or refuse it: then L{None}."""
+        if self.isFull():
+            self._refusal.warn(
+                "connection from {peer} refused: {limit} are open (maxConnections)",
+                peer=addr,
+                limit=self.situation.settings.maxConnections,
+            )
+            return None
+        link = WebSocketLink(self)
+        link.factory = self
+        return link
+
+
+def _acceptNoCompression(offers: object) -> None:
+    """Answer every offer of a compression with no."""

@@ -1,0 +1,102 @@
+"""
+Where peers come in: endpoints as a command line names them, and why one cannot
+be listened on.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import NoReturn
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorCore, IStreamServerEndpoint
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+__all__ = ["ListenFailed", "Listener", "reasonOf"]
+
+EXAMPLE = "tcp:11122:interface=127.0.0.1"
+
+
+class ListenFailed(Exception):
+    """An endpoint cannot be listened on; the message names it and the remedy."""
+
+
+@implementer(IStreamServerEndpoint)
+class Listener:
+    """
+    An endpoint that knows how it was named.
+
+    @ivar description: The endpoint description string.
+    @ivar port: What L{listen} gave; L{None} before.
+    @param option: The option that named it.
+    @raise ValueError: The description cannot be understood.
+    """
+
+    def __init__(self, reactor: IReactorCore, option: str, description: str) -> None:
+        self.option = option
+        self.description = description
+        self.port: IListeningPort | None = None
+        try:
+            self._endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+        except Exception as error:
+            # Twisted's parsers, and those of others, raise whatever comes: a missing certificate, a wrong keyword.
+            hint = f"did you mean tcp:{description}?" if description.isdigit() else f"write it like {EXAMPLE}"
+            raise ValueError(f"{option} {description!r} is no usable endpoint: {reasonOf(error)}; {hint}") from None
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """See L{IStreamServerEndpoint.listen}. Fails with L{ListenFailed}."""
+        listening: Deferred[IListeningPort] = maybeDeferred(self._endpoint.listen, protocolFactory)
+        return listening.addCallbacks(self._bound, self._refused)
+
+    def _bound(self, port: IListeningPort) -> IListeningPort:
+        self.port = port
+        return port
+
+    def _refused(self, failure: Failure) -> NoReturn:
+        error = failure.value
+        raise ListenFailed(f"{self.option} {self.description}: {reasonOf(error)}; {_remedy(error)}") from error
+
+    def __str__(self) -> str:
+        """Where it listens, for people."""
+        address = self.port.getHost() if self.port is not None else None
+        secure = " with TLS" if self.description.startswith(("ssl:", "tls:")) else ""
+        if isinstance(address, IPv6Address):
+            return f"[{address.host}]:{address.port}{secure}"
+        if isinstance(address, IPv4Address):
+            return f"{address.host}:{address.port}{secure}"
+        if isinstance(address, UNIXAddress) and address.name:
+            return f"unix:{os.fsdecode(address.name)}"
+        return self.description
+
+
+def reasonOf(error: BaseException | None) -> str:
+    """Why something failed, in the words of the system where it has any."""
+    if isinstance(error, CannotListenError):
+        return reasonOf(error.socketError) if isinstance(error.socketError, OSError) else str(error.socketError)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    if isinstance(error, ValueError | OverflowError):
+        return str(error).rstrip(".")
+    return f"{type(error).__name__}: {error}"
+
+
+def _remedy(error: BaseException | None) -> str:
+    cause = error.socketError if isinstance(error, CannotListenError) else error
+    number = cause.errno if isinstance(cause, OSError) else None
+    # A string is what stands there if the lock file of a UNIX socket is held.
+    if number == errno.EADDRINUSE or isinstance(cause, str):
+        return "stop the program that listens there, or choose another port or path"
+    if number in (errno.EACCES, errno.EPERM):
+        if isinstance(error, CannotListenError) and isinstance(error.port, int):
+            return "choose a port above 1023, or start as root and let twistd become another user with --uid"
+        return "choose a folder that may be written to"
+    if number == errno.EADDRNOTAVAIL:
+        return "this machine has no such address, correct interface="
+    if number == errno.ENOENT:
+        return "create the folder"
+    return "correct the endpoint"
