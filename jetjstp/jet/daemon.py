@@ -29,12 +29,12 @@ from jetjstp.jet.bus import Bus
 from jetjstp.jet.embedding import DaemonService
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.protocol import ConnectedPeer, JetServer
+from jetjstp.links.exposure import beyondLoopback
 from jetjstp.links.origins import OriginRules, UpgradeRequest
 from jetjstp.links.settings import LinkSettings, checkSeconds
 from jetjstp.links.stream import StreamFactory
 from jetjstp.links.website import WebSocketResource, hookOntoSite
 from jetjstp.links.websocket import WebSocketLinkFactory
-from jetjstp.policies.exposure import beyondLoopback
 from jetjstp.policies.users import UsersPolicy, checkAuth
 
 __all__ = ["TCP_PORT", "WEBSOCKET_PORT", "Daemon"]

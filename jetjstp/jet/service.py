@@ -25,10 +25,10 @@ from jetjstp import __version__
 from jetjstp.interfaces import IAuthPolicyFactory
 from jetjstp.jet.daemon import Daemon
 from jetjstp.jet.limits import Limits
+from jetjstp.links.exposure import beyondLoopback
+from jetjstp.links.listeners import Listener, ListenFailed, reasonOf
 from jetjstp.links.origins import OriginRules
 from jetjstp.links.settings import checkSeconds
-from jetjstp.policies.exposure import beyondLoopback
-from jetjstp.policies.listeners import Listener, ListenFailed, reasonOf
 from jetjstp.strplugin import describeChoices, makeFromString
 
 __all__ = ["JetService", "Options", "StartFailed", "makeService"]

@@ -25,7 +25,7 @@ from jetjstp.jet import service
 from jetjstp.jet.daemon import Daemon
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.service import JetService, Options, StartFailed, makeService
-from jetjstp.policies.listeners import Listener, ListenFailed
+from jetjstp.links.listeners import Listener, ListenFailed
 from jetjstp.policies.users import UsersPolicy
 
 

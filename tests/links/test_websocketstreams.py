@@ -6,10 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jetjstp.links import webside
 from tests.links.frames import clientFrame
 from tests.links.upgrading import WebSocketTestCase
 

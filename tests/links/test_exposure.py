@@ -1,10 +1,10 @@
-"""Tests of L{jetjstp.policies.exposure}."""
+"""Tests of L{jetjstp.links.exposure}."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from jetjstp.policies.exposure import beyondLoopback
+from jetjstp.links.exposure import beyondLoopback
 
 
 class BeyondLoopbackTests(SynchronousTestCase):

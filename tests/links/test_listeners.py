@@ -1,4 +1,4 @@
-"""Tests of L{jetjstp.policies.listeners}."""
+"""Tests of L{jetjstp.links.listeners}."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from jetjstp.policies.listeners import Listener, ListenFailed
+from jetjstp.links.listeners import Listener, ListenFailed
 
 
 @implementer(IListeningPort)
