@@ -421,12 +421,15 @@ class Bus:
         """Let elements forget ended fetches."""
         yield STEP  # many fetches may end together
         self._sweeping = False
+        before: tuple[Fetch, ...] = ()
+        after: tuple[Fetch, ...] = ()
         for count, element in enumerate(self.elements.snapshot()):
             if count % STRIDE == STRIDE - 1:
                 yield STEP
-            watchers = element.watchers
-            if watchers and any(fetch.dead for fetch in watchers):
-                element.watchers = [fetch for fetch in watchers if not fetch.dead]
+            if element.watchers is not before:  # else it shares them with the last one, and is to go on doing so
+                before = element.watchers
+                after = tuple(fetch for fetch in before if not fetch.dead)
+            element.watchers = after
 
     def get(self, client: Client, id: Raw | UnsetType, rule: Rule) -> None:
         """Answer with what a fetch of the same rule would announce first."""
@@ -466,7 +469,10 @@ class Bus:
         if size > self.limits.hardLimit:
             self._error(client, idOf(id), LimitExceeded("hardLimit", self.limits.hardLimit).body)
         else:
-            self.answer(client, id, b"[" + b",".join(entries) + b"]")
+            yield STEP  # what follows is short for most, but each of these takes milliseconds if the answer is long
+            answer = b"[" + b",".join(entries) + b"]"
+            yield STEP
+            self.answer(client, id, answer)
         self._done(client)
 
     # Slow and lost clients

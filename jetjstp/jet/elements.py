@@ -17,8 +17,6 @@ from jetjstp.jet.jsontext import valueOf
 from jetjstp.jet.requests import Access
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from jetjstp.jet.clients import Client
     from jetjstp.jet.fetching import Fetch
 
@@ -27,9 +25,12 @@ __all__ = ["Added", "Changed", "Element", "Elements", "Removed"]
 _UNREAD: Final = object()
 
 
-class Element:
+class Element(Struct, gc=False, eq=False):
     """
     A state or a method.
+
+    There may be a million of them: they are no concern of the garbage collector, whose pauses everybody would feel. An
+    element refers to its owner, which forgets it when it is removed, so nothing is kept by that.
 
     @ivar path: Its name.
     @ivar value: The JSON text of a state's value; L{None} for a method.
@@ -38,22 +39,20 @@ class Element:
     @ivar access: Who may use it; L{None} for everybody.
     @ivar timeout: Seconds that the owner has for an answer, if the request does not say; L{None} for the default.
     @ivar serial: Counts elements in the order in which they were added.
-    @ivar watchers: The fetches that are told of it.
+    @ivar watchers: The fetches that are told of it. Elements with the same watchers share one tuple.
+    @ivar removed: Whether it is in the table no more.
     """
 
-    __slots__ = ("_read", "access", "fetchOnly", "owner", "path", "removed", "serial", "timeout", "value", "watchers")
-
-    def __init__(self, path: str, value: bytes | None, owner: Client) -> None:
-        self.path = path
-        self.value = value
-        self.owner = owner
-        self.fetchOnly = False
-        self.access: Access | None = None
-        self.timeout: float | None = None
-        self.watchers: Sequence[Fetch] = ()
-        self.serial = 0
-        self.removed = False
-        self._read: Any = _UNREAD
+    path: str
+    value: bytes | None
+    owner: Client
+    fetchOnly: bool = False
+    access: Access | None = None
+    timeout: float | None = None
+    serial: int = 0
+    watchers: tuple[Fetch, ...] = ()
+    removed: bool = False
+    _read: Any = _UNREAD
 
     @property
     def gone(self) -> bool:
@@ -69,14 +68,6 @@ class Element:
         if self._read is _UNREAD:
             self._read = UNDEFINED if self.value is None else valueOf(self.value)
         return self._read
-
-    def watch(self, fetch: Fetch) -> None:
-        """Have a fetch told of the element from now on."""
-        # Most elements have no watchers for most of the time: an empty list each would be paid for.
-        if isinstance(self.watchers, list):
-            self.watchers.append(fetch)
-        else:
-            self.watchers = [fetch]
 
     def write(self, value: bytes) -> None:
         """Only for L{Elements.apply}."""

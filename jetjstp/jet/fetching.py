@@ -42,6 +42,8 @@ class Fetch:
     """
 
     __slots__ = (
+        "_joined",
+        "_joinedBy",
         "channel",
         "client",
         "coalesce",
@@ -71,6 +73,16 @@ class Fetch:
         self.plain = self.isPlain and not client.behind
         self.dead = False
         self.waiting: list[Element] | None = None
+        self._joined: tuple[Fetch, ...] = ()
+        self._joinedBy: tuple[Fetch, ...] = (self,)
+
+    def watch(self, element: Element) -> None:
+        """Be told of an element from now on."""
+        # Elements that are met one after the other mostly have the same watchers so far: let them share the result.
+        if element.watchers is not self._joined:
+            self._joined = element.watchers
+            self._joinedBy = (*element.watchers, self)
+        element.watchers = self._joinedBy
 
     def fits(self, element: Element) -> bool:
         """Whether the path rule holds and the client may see the element. Neither changes while it exists."""
@@ -98,7 +110,7 @@ class Fetch:
 
     def meet(self, element: Element) -> None:
         """Take up an element that L{fits}, and announce it."""
-        element.watch(self)
+        self.watch(element)
         client = self.client
         if client.behind:
             self.tell(_ADD, element)
@@ -173,7 +185,7 @@ class ValueFetch(Fetch):
         return self.rule.value is None or self.rule.value(element.read())
 
     def meet(self, element: Element) -> None:
-        element.watch(self)
+        self.watch(element)
         if self._holds(element):
             self._inside.add(element)
             self.tell(_ADD, element)

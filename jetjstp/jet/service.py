@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import difflib
+import gc
 import getopt
 import os
 import sys
@@ -311,6 +312,10 @@ class JetService(Service):
         super().startService()
         if self._listening is None:
             self._begin()
+        # What has been loaded by now stays. Without this the collector would look through all of it each time, and the
+        # peers would wait meanwhile.
+        gc.collect()
+        gc.freeze()
 
     def stopService(self) -> Deferred[None]:
         """

@@ -82,7 +82,7 @@ class SortedFetch(Fetch):
         return self.rule.value is None or self.rule.value(element.read())
 
     def meet(self, element: Element) -> None:
-        element.watch(self)
+        self.watch(element)
         if self._ready:
             self.changed(element)
         elif self._holds(element):

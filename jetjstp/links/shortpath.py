@@ -64,11 +64,11 @@ def takeMasked(data: bytes, longest: int, messages: list[bytes]) -> int:
 _shortHeaders = [bytes((0x81, length)) for length in range(126)]
 
 
-def textFrame(payload: bytes) -> bytes:
+def textFrame(message: bytes) -> bytes:
     """Make the only frame of a text message as a server sends it: without a mask, so it is the same for everyone."""
-    length = len(payload)
+    length = len(message)
     if length < 126:
-        return _shortHeaders[length] + payload
+        return _shortHeaders[length] + message
     if length < 65536:
-        return b"\x81\x7e" + length.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + length.to_bytes(8, "big") + payload
+        return b"\x81\x7e" + length.to_bytes(2, "big") + message
+    return b"\x81\x7f" + length.to_bytes(8, "big") + message

@@ -131,6 +131,11 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
         self._lastProgress: object = None
         self._closeCall: IDelayedCall | None = None
 
+    @staticmethod
+    def pack(message: bytes) -> bytes:
+        """Make the frame of one message, as this side sends it."""
+        raise NotImplementedError
+
     # --- beginning and end
 
     def connectionMade(self) -> None:
@@ -190,10 +195,11 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
 
     def _fail_connection(self, code: int = 1002, reason: str = "") -> None:
         """The peer broke a rule."""
+        # Once is enough: Autobahn finds the same mistake again when the frame that has it comes in pieces.
         if not self.failedByMe:
             self._endReason = self._endReason or f"closed with {code}: {reason}"
             self._situation.failures.warn("{address}: {reason}", address=self.address, reason=self._endReason)
-        super()._fail_connection(code, reason)
+            super()._fail_connection(code, reason)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The stream is gone, and so is the link."""

@@ -15,6 +15,9 @@ from jetjstp.links.tuning import isTCP, socketBelow, tune
 
 __all__ = ["WritingSide"]
 
+PIECES = 4
+"""Pieces, of 128 KiB each, that are offered to the system at once: long writes would make other connections wait."""
+
 
 @implementer(IPushProducer)
 class WritingSide(Lifetime):
@@ -70,14 +73,18 @@ class WritingSide(Lifetime):
         # for writing either, so nothing can be overtaken. Writing at once spares a trip through the poller.
         if self._eager and not transport._tempDataBuffer and not transport.dataBuffer and transport.connected:
             # The transport offers the system a limited piece at a time; the rest would wait for another turn.
-            while data:
-                sent = transport.writeSomeData(data)
+            rest: bytes | memoryview = data
+            for _ in range(PIECES):
+                sent = transport.writeSomeData(rest)
                 if sent.__class__ is not int or sent == 0:
                     # The system takes no more; or, with an exception, the connection is gone, which the transport
                     # finds out in its own way when it writes.
-                    transport.write(data)
                     break
-                data = data[sent:]
+                rest = memoryview(rest)[sent:]
+                if not rest:
+                    break
+            if rest:
+                transport.write(bytes(rest))
         else:
             transport.write(data)
         if not self.watched and self._deathWatch is not None and self._connection is not None:

@@ -289,7 +289,12 @@ class AuthenticationTests(WebSocketTestCase):
         """While the answer is out nothing more is read; what came early is no second handshake, and is not lost."""
         answer: Deferred[Any] = Deferred()
         calls: list[UpgradeRequest] = []
-        link, transport = self.connectTo(lambda request: (calls.append(request), answer)[1])
+
+        def authenticate(request: UpgradeRequest) -> Deferred[Any]:
+            calls.append(request)
+            return answer
+
+        link, transport = self.connectTo(authenticate)
         self.assertEqual(transport.producerState, "paused")
         link.dataReceived(clientFrame(b"early \r\n\r\n one"))
         link.dataReceived(clientFrame(b"early two"))

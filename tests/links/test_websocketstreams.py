@@ -4,10 +4,15 @@ The short path and Autobahn's parser, on the same bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import cycle
+from typing import NamedTuple, cast
+from unittest.mock import patch
 
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jetjstp.interfaces import MessageLink
+from jetjstp.links import webside
 from tests.links.frames import clientFrame
 from tests.links.upgrading import WebSocketTestCase
 
@@ -40,39 +45,78 @@ frames = st.one_of(
 )
 
 
-@dataclass
-class Outcome:
+pieceSizes = st.lists(st.integers(1, 60), min_size=1)
+
+
+def cut(data: bytes, sizes: list[int]) -> list[bytes]:
+    """Cut data in pieces of sizes that repeat."""
+    pieces: list[bytes] = []
+    for size in cycle(sizes):
+        if not data:
+            break
+        pieces.append(data[:size])
+        data = data[size:]
+    return pieces
+
+
+class Outcome(NamedTuple):
     """What came of a stream of bytes."""
 
-    messages: list[bytes]
+    events: list[tuple[object, ...]]
     written: list[tuple[int, bytes]]
     isClosing: bool
     isDropped: bool
-    ended: list[object]
+
+    @property
+    def messages(self) -> list[bytes]:
+        """What was delivered, however it was put together."""
+        return [message for event in self.events if event[0] == "received" for message in cast(list[bytes], event[1])]
+
+
+def takeNothing(data: bytes, longest: int, messages: list[bytes]) -> int:
+    """Leave every frame to the parser."""
+    return 0
 
 
 class SameOutcomeTests(WebSocketTestCase):
-    """Whether it matters which way a frame takes."""
+    """Whether it matters which way a frame takes, and how the stream was cut."""
 
-    def outcome(self, pieces: list[bytes], short: bool) -> Outcome:
+    def outcome(self, pieces: list[bytes]) -> Outcome:
         """Feed pieces to a new link, which answers each message."""
-        with self.allFramesTheLongWay() if not short else self.bothWays():
-            link, recorder, transport = self.upgrade(self.makeFactory(maxMessage=MAX_MESSAGE))
-            answered = 0
+        link, recorder, transport = self.upgrade(self.makeFactory(maxMessage=MAX_MESSAGE, pingInterval=0))
 
-            def answer(link: object) -> None:
-                nonlocal answered
-                messages = recorder.messages
-                recorder.link.write([recorder.link.pack(b"%d" % len(message)) for message in messages[answered:]])
-                answered = len(messages)
+        def answer(link: MessageLink) -> None:
+            messages = cast(list[bytes], recorder.events[-1][1])
+            link.write([link.pack(b"%d" % len(message)) for message in messages])
 
-            recorder.reactions["received"] = answer
-            for piece in pieces:
-                if not transport.disconnecting:
-                    link.dataReceived(piece)
-            self.clock.advance(0)
-            written = self.written(transport)
-            isClosing, isDropped = transport.disconnecting, transport.disconnected
-            self.lose(link)
-            ended = [event[1] for event in recorder.events if event[0] == "lost"]
-        return Outcome(recorder.messages, written, isClosing, isDropped, ended)
+        recorder.reactions["received"] = answer
+        for piece in pieces:
+            if not transport.disconnecting:
+                link.dataReceived(piece)
+        self.clock.advance(0)
+        written = self.written(transport)
+        isClosing, isDropped = transport.disconnecting, transport.disconnected
+        self.lose(link)
+        return Outcome(recorder.events, written, isClosing, isDropped)
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(frames, max_size=12), pieceSizes)
+    def test_shortPath(self, frames: list[bytes], sizes: list[int]) -> None:
+        """With and without the short path the same is delivered in the same calls, written, and done at the end."""
+        pieces = cut(b"".join(frames), sizes)
+        with patch.object(webside, "takeMasked", takeNothing):
+            expected = self.outcome(pieces)
+        self.assertEqual(self.outcome(pieces), expected)
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(frames, max_size=12), pieceSizes)
+    def test_cuts(self, frames: list[bytes], sizes: list[int]) -> None:
+        """Cutting changes in how many calls messages are delivered, and nothing else; no answer is behind a close."""
+        data = b"".join(frames)
+        whole, inPieces = self.outcome([data] if data else []), self.outcome(cut(data, sizes))
+        self.assertEqual(inPieces.messages, whole.messages)
+        self.assertEqual(inPieces.events[-1], whole.events[-1])
+        self.assertEqual(inPieces[2:], whole[2:])
+        self.assertEqual(sorted(inPieces.written), sorted(whole.written))
+        for outcome in whole, inPieces:
+            self.assertNotIn(8, [opcode for opcode, _ in outcome.written[:-1]])
