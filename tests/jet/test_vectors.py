@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp import __version__
-from tests.jet.transcripts import Line, Replay, Scenario, scenarios
+from tests.jet.transcripts import Line, Replay, Scenario, makeTests
 
 
 class TranscriptTests(SynchronousTestCase):
@@ -51,21 +51,5 @@ def _ours(message: Any) -> Any:
     return message
 
 
-def _makeTests() -> None:
-    for scenario in scenarios("0*.jsonl"):
-        _makeTest(scenario)
-    for scenario in scenarios("10*.jsonl"):
-        _makeTest(scenario)
-
-
-def _makeTest(scenario: Scenario) -> None:
-    def test(self: TranscriptTests) -> None:
-        self.replay(scenario)
-
-    words = scenario.name.split("-")
-    test.__doc__ = scenario.start["title"]
-    test.__name__ = "test_" + words[0] + "".join(word.capitalize() for word in words[1:])
-    setattr(TranscriptTests, test.__name__, test)
-
-
-_makeTests()
+makeTests(TranscriptTests, "0*.jsonl")
+makeTests(TranscriptTests, "10*.jsonl")

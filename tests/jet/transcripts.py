@@ -138,3 +138,19 @@ class Replay:
                 and all(self.matches(one, other) for one, other in zip(expected, got, strict=True))
             )
         return bool(expected == got)
+
+
+def makeTests(case: Any, pattern: str) -> None:
+    """Give a test case, which has a method C{replay}, a test for each scenario of the files that match a pattern."""
+    for scenario in scenarios(pattern):
+        _makeTest(case, scenario)
+
+
+def _makeTest(case: Any, scenario: Scenario) -> None:
+    def test(self: Any) -> None:
+        self.replay(scenario)
+
+    words = scenario.name.split("-")
+    test.__doc__ = scenario.start["title"]
+    test.__name__ = "test_" + words[0] + "".join(word.capitalize() for word in words[1:])
+    setattr(case, test.__name__, test)
