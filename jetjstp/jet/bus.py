@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import deque
 from typing import NamedTuple
-from weakref import WeakValueDictionary
 
 from msgspec import UNSET, DecodeError, Raw, UnsetType
 from twisted.logger import Logger
@@ -19,26 +18,21 @@ from twisted.logger import Logger
 from jetjstp.jet.access import Groups, May, mayAccess
 from jetjstp.jet.backlog import Backlog
 from jetjstp.jet.clients import Client, Outlet
-from jetjstp.jet.dialects import NODE_JET_2, Channel, Dialect
-from jetjstp.jet.elements import Element, Elements, Removed
+from jetjstp.jet.dialects import NODE_JET_2, Dialect
+from jetjstp.jet.elements import Elements, Removed
 from jetjstp.jet.errors import PARSE_ERROR, JetError, LimitExceeded, internalError
-from jetjstp.jet.fetching import Fetch, FetchId, ValueFetch
+from jetjstp.jet.fetches import Fetches
 from jetjstp.jet.jsontext import UNREADABLE, itemsOf, quote, tooDeep
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.logins import FailedLogins
 from jetjstp.jet.requests import Response, decode, explain, idOf
 from jetjstp.jet.routing import Routes
-from jetjstp.jet.rules import Rule
 from jetjstp.jet.services import SERVICES
-from jetjstp.jet.slices import BLOCKED, STEP, Job, Slices
-from jetjstp.jet.windows import SortedFetch
+from jetjstp.jet.slices import BLOCKED, STEP, STRIDE, Job, Slices
 
 __all__ = ["Authenticate", "Bus", "Drop", "Effect", "PauseReading", "ResumeReading"]
 
 PROTOCOL_VERSION = "1.1.0"
-
-STRIDE = 128
-"""Elements, messages or entries that one step of a job looks at: some tenths of a millisecond."""
 
 LOAD = 16 * 1024 * 1024
 """Bytes that may go into outboxes before they are written, however many messages are waiting."""
@@ -57,10 +51,15 @@ class Authenticate(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """End the connection of a client. L{Bus.lost} is to follow."""
+    """
+    End the connection of a client. L{Bus.lost} is to follow.
+
+    @ivar atOnce: Whether what is in its outbox is lost, too: it would never be read.
+    """
 
     client: Client
     reason: str
+    atOnce: bool
 
 
 class PauseReading(NamedTuple):
@@ -110,11 +109,9 @@ class Bus:
         self.info = self._describe(name, version)
         self._dialect = dialect
         self._slices = Slices()
-        self._channels: WeakValueDictionary[tuple[Dialect, str, bytes], Channel] = WeakValueDictionary()
+        self.fetches = Fetches(self.elements, self._slices, may, self.limits, self._done)
         self._failedLogins = FailedLogins(self.limits.failedLoginsPerMinute)
         self._clients = 0
-        self._fetches = 0
-        self._sweeping = False
         self._shallow = 2 * self.limits.depth  # bytes in which text cannot nest too deeply
 
     def _describe(self, name: str, version: str) -> bytes:
@@ -181,7 +178,7 @@ class Bus:
             self._failedLogins.note(client.address, now)
             client.failedLogins += 1
             if client.failedLogins >= self.limits.failedLogins:
-                self.drop(client, "too many failed logins")
+                self.drop(client, "too many failed logins", atOnce=False)
         self._done(client)
 
     def blocked(self, client: Client) -> None:
@@ -210,9 +207,7 @@ class Bus:
         client.backlog.clear()
         client.frames.clear()
         self._slices.resume(client)  # to let its jobs end
-        for fetch in client.fetches.values():
-            self._end(fetch)
-        client.fetches.clear()
+        self.fetches.endAll(client)
         if client.elements:
             self._slices.start(client, self._removeAll(client))
 
@@ -246,13 +241,20 @@ class Bus:
         """Answer a request that has no result of its own."""
         self.answer(client, id, client.dialect.success)
 
+    def deliver(self, client: Client, id: Raw | UnsetType, outcome: bytes | JetError) -> None:
+        """Answer a request with a result, or with what prevents it."""
+        if isinstance(outcome, JetError):
+            self._error(client, idOf(id), outcome.body)
+        else:
+            self.answer(client, id, outcome)
+
     def _error(self, client: Client, id: bytes | None, error: bytes) -> None:
         if id is not None:
             client.send(client.dialect.error(id, error))
 
-    def drop(self, client: Client, reason: str) -> None:
+    def drop(self, client: Client, reason: str, atOnce: bool = True) -> None:
         """End the connection of a client."""
-        self.effects.append(Drop(client, reason))
+        self.effects.append(Drop(client, reason, atOnce))
 
     # Messages
 
@@ -348,133 +350,6 @@ class Bus:
         client.busy = True
         self.effects.append(Authenticate(client, id, user, password))
 
-    # Fetches
-
-    def _channel(self, client: Client, text: bytes) -> Channel:
-        key = (client.dialect, client.kind, text)
-        channel = self._channels.get(key)
-        if channel is None:
-            channel = self._channels[key] = Channel(client.dialect, client.pack, text)
-        return channel
-
-    def _make(self, client: Client, text: bytes, rule: Rule) -> Fetch:
-        self._fetches += 1
-        kind = SortedFetch if rule.sort is not None else Fetch if rule.value is None else ValueFetch
-        return kind(client, rule, self._channel(client, text), self._fetches, self.may, self.limits.highWater)
-
-    def fetch(self, client: Client, id: FetchId, text: bytes, rule: Rule) -> None:
-        """Set up a fetch, in place of the one with the same id, and announce its initial state."""
-        self.unfetch(client, id)
-        fetch = self._make(client, text, rule)
-        client.fetches[id] = fetch
-        self.elements.index.add(fetch)
-        fetch.waiting = self._candidates(rule)
-        client.busy = True
-        self._slices.start(client, self._announce(fetch))
-
-    def _candidates(self, rule: Rule) -> list[Element]:
-        path = rule.path
-        if path.exact is None or path.folded:
-            return self.elements.snapshot()
-        found = [element for name in path.exact if (element := self.elements.find(name)) is not None]
-        return sorted(found, key=_serialOf)
-
-    def _announce(self, fetch: Fetch) -> Job:
-        client = fetch.client
-        assert fetch.waiting is not None
-        for count, element in enumerate(fetch.waiting, 1):  # the list grows at its end while elements are added
-            if count % STRIDE == 0:
-                yield STEP
-                while client.blocked and not client.gone:
-                    yield BLOCKED
-            if fetch.dead:
-                break
-            if not (element.removed or element.owner.gone) and fetch.fits(element):
-                fetch.meet(element)
-        else:
-            met = len(fetch.waiting)
-            for _ in fetch.complete():
-                yield STEP
-                if fetch.dead:
-                    break
-            for element in fetch.waiting[met:]:
-                if not (element.gone or fetch.dead):
-                    fetch.meet(element)
-        fetch.waiting = None
-        self._done(client)
-
-    def unfetch(self, client: Client, id: FetchId) -> None:
-        """End a fetch; nothing happens if there is none."""
-        fetch = client.fetches.pop(id, None)
-        if fetch is not None:
-            self._end(fetch)
-
-    def _end(self, fetch: Fetch) -> None:
-        fetch.dead = True
-        fetch.plain = False
-        self.elements.index.discard(fetch)
-        if not self._sweeping:
-            self._sweeping = True
-            self._slices.start(fetch.client, self._sweep())
-
-    def _sweep(self) -> Job:
-        """Let elements forget ended fetches."""
-        yield STEP  # many fetches may end together
-        self._sweeping = False
-        before: tuple[Fetch, ...] = ()
-        after: tuple[Fetch, ...] = ()
-        for count, element in enumerate(self.elements.snapshot()):
-            if count % STRIDE == STRIDE - 1:
-                yield STEP
-            if element.watchers is not before:  # else it shares them with the last one, and is to go on doing so
-                before = element.watchers
-                after = tuple(fetch for fetch in before if not fetch.dead)
-            element.watchers = after
-
-    def get(self, client: Client, id: Raw | UnsetType, rule: Rule) -> None:
-        """Answer with what a fetch of the same rule would announce first."""
-        fetch = self._make(client, b"null", rule)
-        client.busy = True
-        self._slices.start(client, self._collect(fetch, id))
-
-    def _collect(self, fetch: Fetch, id: Raw | UnsetType) -> Job:
-        client, dialect = fetch.client, fetch.client.dialect
-        entries: list[bytes] = []
-        found: list[Element] = []
-        size = 0
-        for count, element in enumerate(self._candidates(fetch.rule)):
-            if count % STRIDE == STRIDE - 1:
-                yield STEP
-                if client.gone:
-                    return
-            if element.gone or not fetch.fits(element):
-                continue
-            if fetch.rule.value is not None and not fetch.rule.value(element.read()):
-                continue
-            if isinstance(fetch, SortedFetch):
-                found.append(element)
-                continue
-            entry = dialect.added(element.path, element.value, fetch.flag(element))
-            entries.append(entry)
-            size += len(entry) + 1
-            if size > self.limits.hardLimit:
-                break
-        if isinstance(fetch, SortedFetch):
-            for size in fetch.collect(found, entries):
-                yield STEP
-                if client.gone:
-                    return
-                if size > self.limits.hardLimit:
-                    break
-        if size > self.limits.hardLimit:
-            self._error(client, idOf(id), LimitExceeded("hardLimit", self.limits.hardLimit).body)
-        else:
-            yield STEP  # what follows is short for most, but each of these takes milliseconds if the answer is long
-            answer = b"[" + b",".join(entries) + b"]"
-            yield STEP
-            self.answer(client, id, answer)
-        self._done(client)
-
     # Slow and lost clients
 
     def spill(self, client: Client) -> None:
@@ -512,7 +387,3 @@ class Bus:
                 elements.apply(Removed(element))
             if count % STRIDE == STRIDE - 1:
                 yield STEP
-
-
-def _serialOf(element: Element) -> int:
-    return element.serial

@@ -132,9 +132,10 @@ class Daemon(Emitter):
         @param wsPort: A port on all interfaces for WebSocket.
         @param wsPingInterval: B{Seconds} between pings to WebSocket peers, 0 for none. A peer that has not answered for
             three intervals, and at least 15 seconds, is dropped.
-        @param wsGetAuthentication: Called with the L{UpgradeRequest} of each WebSocket peer; returns its auth object, or
-            a Deferred or coroutine of it. Anything else than an object refuses the peer.
-        @param server: A site on whose ports WebSocket peers are served, too, at any path; ordinary requests stay its own.
+        @param wsGetAuthentication: Called with the L{UpgradeRequest} of each WebSocket peer; returns its auth object,
+            or a Deferred or coroutine of it. Anything else than an object refuses the peer.
+        @param server: A site on whose ports WebSocket peers are served, too, at any path; ordinary requests stay its
+            own.
         @param origins: Which web pages may connect besides those from the same host, C{"https://*.example.org:*"};
             C{["*"]} for all. Also what a C{Host} may be on the loopback interface.
         @param endpoints: More places for the trivial protocol: server endpoint descriptions or endpoints.

@@ -84,6 +84,11 @@ class Fetch:
             self._joinedBy = (*element.watchers, self)
         element.watchers = self._joinedBy
 
+    def end(self) -> None:
+        """Tell nothing any more. Elements may refer to the fetch until they have been swept, so it lets go of its own."""
+        self.dead = True
+        self.plain = False
+
     def fits(self, element: Element) -> bool:
         """Whether the path rule holds and the client may see the element. Neither changes while it exists."""
         matches = self.pathRule.matches
@@ -180,6 +185,10 @@ class ValueFetch(Fetch):
     def __init__(self, client: Client, rule: Rule, channel: Channel, serial: int, may: May, highWater: int) -> None:
         super().__init__(client, rule, channel, serial, may, highWater)
         self._inside: set[Element] = set()
+
+    def end(self) -> None:
+        super().end()
+        self._inside.clear()
 
     def _holds(self, element: Element) -> bool:
         return self.rule.value is None or self.rule.value(element.read())

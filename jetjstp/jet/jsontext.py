@@ -21,8 +21,12 @@ __all__ = ["UNREADABLE", "itemsOf", "membersOf", "quote", "tooDeep", "truthy", "
 UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError)
 """What the functions here raise for text that is not JSON. (A C{ValidationError} of msgspec is a C{DecodeError}.)"""
 
+MOST_DIGITS = 400
+"""Digits of an integer that is read as one; a longer one is beyond the range of a float."""
+
 _FALSY = frozenset((b"null", b"false", b"0", b'""'))
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|([\[{])|[\]}]', re.DOTALL)
+# Possessive, and a string without an end goes to the end: else such strings would take quadratic time.
+_BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|([\[{])|[\]}]', re.DOTALL)
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _items = msgspec.json.Decoder(list[msgspec.Raw])
@@ -42,7 +46,12 @@ def _refuseConstant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_standard = json.JSONDecoder(parse_constant=_refuseConstant)
+def _integer(text: str) -> int | float:
+    # Python refuses to read integers of very many digits, as that takes long.
+    return int(text) if len(text) <= MOST_DIGITS else float(text)
+
+
+_standard = json.JSONDecoder(parse_constant=_refuseConstant, parse_int=_integer)
 
 
 def _dump(value: Any) -> bytes:
@@ -87,7 +96,7 @@ def valueOf(text: bytes | msgspec.Raw) -> Any:
     """
     try:
         return _anything.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError):
         return _standard.decode(bytes(text).decode("utf-8"))
 
 
@@ -99,6 +108,8 @@ def truthy(text: bytes | msgspec.Raw) -> bool:
 
 def tooDeep(text: bytes, depth: int) -> bool:
     """Whether arrays and objects nest deeper than C{depth}; says nothing about text that is not JSON."""
+    if text.count(b"[") + text.count(b"{") <= depth:
+        return False
     level = 0
     for match in _BRACKETS.finditer(text):
         if match.lastindex:

@@ -180,11 +180,16 @@ class JetServer:
         match effect:
             case Authenticate():
                 self._authenticate(effect)
-            case Drop(client, reason):
+            case Drop(client, reason, atOnce):
                 self._log.info(
                     "peer {id} at {address} is dropped: {reason}", id=client.id, address=client.address, reason=reason
                 )
-                receiver.link.abort()
+                if atOnce:
+                    receiver.link.abort()
+                else:
+                    receiver.link.write(client.frames)
+                    client.frames.clear()
+                    receiver.link.close()
             case PauseReading():
                 receiver.link.pauseReading()
             case ResumeReading():

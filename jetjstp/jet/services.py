@@ -199,7 +199,7 @@ def _fetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:
         if client.fetches:
             raise InvalidParams("already fetching")
         bus.answer(client, request.id, FETCH_ALL)
-        bus.fetch(client, ("string", "fetch_all"), FETCH_ALL, EVERYTHING)
+        bus.fetches.start(client, ("string", "fetch_all"), FETCH_ALL, EVERYTHING)
         return
     members = requireObject(message, request.params)
     params = request.params or b""
@@ -208,24 +208,24 @@ def _fetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:
     if id not in client.fetches and len(client.fetches) >= bus.limits.fetchesPerPeer:
         raise LimitExceeded("fetchesPerPeer", bus.limits.fetchesPerPeer)
     bus.succeed(client, request.id)
-    bus.fetch(client, id, members["id"], rule)
+    bus.fetches.start(client, id, members["id"], rule)
 
 
 def _unfetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:
     if bus.simple:
         if not client.fetches:
             raise InvalidParams("not fetching")
-        bus.unfetch(client, ("string", "fetch_all"))
+        bus.fetches.end(client, ("string", "fetch_all"))
     else:
         members = requireObject(message, request.params, strict=False)
-        bus.unfetch(client, _fetchId(members, request.params or b""))
+        bus.fetches.end(client, _fetchId(members, request.params or b""))
     bus.succeed(client, request.id)
 
 
 def _get(bus: Bus, client: Client, request: Other, message: bytes) -> None:
     members = requireObject(message, request.params)
     rule = compileRule(members, request.params or b"", bus.limits.rule)
-    bus.get(client, request.id, rule)
+    bus.fetches.get(client, rule, lambda outcome: bus.deliver(client, request.id, outcome))
 
 
 def _other(bus: Bus, client: Client, request: Other, message: bytes) -> None:

@@ -11,10 +11,13 @@ from collections import deque
 from collections.abc import Generator
 from typing import Protocol
 
-__all__ = ["BLOCKED", "STEP", "Job", "Slices", "Waiting"]
+__all__ = ["BLOCKED", "STEP", "STRIDE", "Job", "Slices", "Waiting"]
 
 STEP = False
 BLOCKED = True
+
+STRIDE = 128
+"""Elements, messages or entries that one step of a job looks at: some tenths of a millisecond."""
 
 Job = Generator[bool, None, None]
 

@@ -78,6 +78,13 @@ class SortedFetch(Fetch):
         self._ready = False
         self._sent: _Sent | None = None
 
+    def end(self) -> None:
+        super().end()
+        self.order = Order()
+        self.met.clear()
+        self._late.clear()
+        self._sent = None
+
     def _holds(self, element: Element) -> bool:
         return self.rule.value is None or self.rule.value(element.read())
 

@@ -7,9 +7,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IReactorTime,
+)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -23,13 +30,16 @@ from jetjstp.links.reading import ReadingSide
 from jetjstp.links.settings import LinkSettings
 from jetjstp.links.writing import WritingSide
 
-__all__ = ["CLOSE_TIMEOUT", "StreamFactory", "StreamLink"]
+__all__ = ["CLOSE_TIMEOUT", "TLS_TIMEOUT", "StreamFactory", "StreamLink"]
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that a closed link has for sending what was written; a peer that reads nothing would keep it forever."""
 
+TLS_TIMEOUT = 10.0
+"""Seconds for the handshake of TLS; who does not even try it may be anything, and would stay forever."""
 
-@implementer(IHalfCloseableProtocol)
+
+@implementer(IHalfCloseableProtocol, IHandshakeListener)
 class StreamLink(ReadingSide, WritingSide, Protocol):
     """
     A L{jetjstp.interfaces.MessageLink} over a stream. L{StreamFactory} makes it.
@@ -49,11 +59,23 @@ class StreamLink(ReadingSide, WritingSide, Protocol):
         self._lastReceived: float | None = None
         self._idleCall: IDelayedCall | None = None
         self._closeCall: IDelayedCall | None = None
+        self._tlsCall: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        """The stream is there, and so is the link."""
+        """The stream is there, and so is the link; over TLS, when its handshake is done."""
         self._owner.links.add(self)
         self.address = peerAddress(self.transport)
+        if isinstance(self.transport, TLSMemoryBIOProtocol):
+            reason = f"no TLS handshake within {TLS_TIMEOUT:g} seconds"
+            self._tlsCall = self._owner.clock.callLater(TLS_TIMEOUT, self.abortBecause, reason)
+        else:
+            self.handshakeCompleted()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is ready, or not needed."""
+        if self._tlsCall is not None:
+            self._tlsCall.cancel()
+            self._tlsCall = None
         self._beginWriting(self._owner.settings, self._owner.deathWatch)
         if self._owner.settings.idleTimeout is not None:
             self._lastReceived = self._owner.clock.seconds()
@@ -111,7 +133,7 @@ class StreamLink(ReadingSide, WritingSide, Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The stream is gone, and so is the link."""
-        for call in (self._idleCall, self._closeCall):
+        for call in (self._idleCall, self._closeCall, self._tlsCall):
             if call is not None and call.active():
                 call.cancel()
         self._owner.links.discard(self)

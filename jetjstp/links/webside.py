@@ -87,8 +87,8 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
 
     A message is delivered as bytes, whether it came as text (it is UTF-8 then) or binary; an empty one, too.
 
-    C{linkBlocked} may be called before C{write} returns, and C{messagesReceived} before C{resumeReading}, C{close} and
-    C{abort} return.
+    C{linkBlocked} may be called before C{write} returns, and C{messagesReceived} before C{resumeReading} returns, or
+    C{close} that is called from C{linkBlocked}.
     """
 
     kind = "websocket"

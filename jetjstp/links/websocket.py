@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket import USES_NVX
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IAddress, IReactorTime, ISSLTransport
@@ -228,6 +229,8 @@ class WebSocketLinkFactory(WebSocketServerFactory):
             maxConnections=0,
             trustXForwardedFor=0,
         )
+        if not USES_NVX:
+            self._log.warn("Autobahn runs without NVX, its accelerator: long WebSocket messages are fifty times slower")
         self.receiver = receiver
         self.guard: Guard = guard or OriginRules().check
         self.authenticate = authenticate

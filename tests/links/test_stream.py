@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs, formatEvent
@@ -67,6 +67,7 @@ class ReceivingTests(StreamTestCase):
         self.assertEqual(link.kind, "stream")
         verifyObject(IPushProducer, link)
         verifyObject(IHalfCloseableProtocol, link)
+        verifyObject(IHandshakeListener, link)
 
     def test_messages(self) -> None:
         """The messages of one piece of data are delivered together; without a whole message nothing is."""

@@ -21,7 +21,7 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import optionsForClientTLS, trustRootFromCertificates
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, TestCase
 from twisted.web.resource import Resource
@@ -30,7 +30,7 @@ from twisted.web.server import Site
 from jetjstp.framing import LengthPrefixed
 from jetjstp.links.deathwatch import DeathWatch, acknowledgements
 from jetjstp.links.origins import UpgradeRequest
-from jetjstp.links.stream import StreamFactory, StreamLink
+from jetjstp.links.stream import TLS_TIMEOUT, StreamFactory, StreamLink
 from jetjstp.links.website import WebSocketResource
 from jetjstp.links.websocket import WebSocketLinkFactory
 from tests.links.frames import clientFrame, serverFrames
@@ -302,10 +302,27 @@ class SecureTests(SocketTestCase):
         await self.until(lambda: self.recorders[0].messages == [b"hello", b"wait"])
 
     @asDeferred
+    async def test_noHandshake(self) -> None:
+        """Who connects and does not do the handshake of TLS is not told of, and is dropped after a while."""
+        clock = Clock()
+        factory = StreamFactory(lambda: LengthPrefixed(LIMIT), self.makeReceiver, reactor=clock)
+        certificate = makeCertificate()
+        address = await self.listen(
+            SSL4ServerEndpoint(reactor, 0, certificate.options(), interface="127.0.0.1"), factory
+        )
+        client = socket.create_connection(("127.0.0.1", address.port), PATIENCE)
+        self.addCleanup(client.close)
+        await self.until(lambda: factory.links)
+        self.assertEqual(self.recorders[0].words, [])
+        clock.advance(TLS_TIMEOUT)
+        await self.until(lambda: not factory.links)
+        self.assertEqual((self.recorders[0].words, clock.getDelayedCalls()), ([], []))
+
+    @asDeferred
     async def test_closeWhileBlocked(self) -> None:
         """A link over TLS that is closed while the transport is full sends the rest, then ends."""
         client = await self.connectSecurely(self.makeStreamFactory())
-        await self.until(lambda: self.recorders)
+        await self.until(lambda: self.recorders[0].events)
         link = self.recorders[0].link
         link.write([b"x" * 4_000_000])
         link.close()

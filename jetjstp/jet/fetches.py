@@ -1,0 +1,181 @@
+"""
+All fetches of a daemon: how they begin, announce what is there, and end.
+
+What is there may be a lot: it is gone through in slices. Until that is done the
+client is busy, and what it sends meanwhile waits, so that on its connection the
+answer, the initial state and live changes keep their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from weakref import WeakValueDictionary
+
+from jetjstp.jet.access import May
+from jetjstp.jet.clients import Client
+from jetjstp.jet.dialects import Channel, Dialect
+from jetjstp.jet.elements import Element, Elements
+from jetjstp.jet.errors import JetError, LimitExceeded
+from jetjstp.jet.fetching import Fetch, FetchId, ValueFetch
+from jetjstp.jet.limits import Limits
+from jetjstp.jet.rules import Rule
+from jetjstp.jet.slices import BLOCKED, STEP, STRIDE, Job, Slices
+from jetjstp.jet.windows import SortedFetch
+
+__all__ = ["Fetches"]
+
+
+class Fetches:
+    """
+    Sets up, carries out and ends the fetches of all clients.
+    """
+
+    def __init__(
+        self, elements: Elements, slices: Slices, may: May, limits: Limits, done: Callable[[Client], None]
+    ) -> None:
+        """
+        @param done: Called when a fetch or get, for which its client was made busy, is done.
+        """
+        self._elements = elements
+        self._slices = slices
+        self._may = may
+        self._limits = limits
+        self._done = done
+        self._channels: WeakValueDictionary[tuple[Dialect, str, bytes], Channel] = WeakValueDictionary()
+        self._serial = 0
+        self._sweeping = False
+
+    def _channel(self, client: Client, text: bytes) -> Channel:
+        key = (client.dialect, client.kind, text)
+        channel = self._channels.get(key)
+        if channel is None:
+            channel = self._channels[key] = Channel(client.dialect, client.pack, text)
+        return channel
+
+    def _make(self, client: Client, text: bytes, rule: Rule) -> Fetch:
+        self._serial += 1
+        kind = SortedFetch if rule.sort is not None else Fetch if rule.value is None else ValueFetch
+        return kind(client, rule, self._channel(client, text), self._serial, self._may, self._limits.highWater)
+
+    def start(self, client: Client, id: FetchId, text: bytes, rule: Rule) -> None:
+        """Set up a fetch, in place of the one with the same id, and announce its initial state."""
+        self.end(client, id)
+        fetch = self._make(client, text, rule)
+        client.fetches[id] = fetch
+        self._elements.index.add(fetch)
+        fetch.waiting = self._candidates(rule)
+        client.busy = True
+        self._slices.start(client, self._announce(fetch))
+
+    def _candidates(self, rule: Rule) -> list[Element]:
+        path = rule.path
+        if path.exact is None or path.folded:
+            return self._elements.snapshot()
+        found = [element for name in path.exact if (element := self._elements.find(name)) is not None]
+        return sorted(found, key=attrgetter("serial"))
+
+    def _announce(self, fetch: Fetch) -> Job:
+        client = fetch.client
+        assert fetch.waiting is not None
+        for count, element in enumerate(fetch.waiting, 1):  # the list grows at its end while elements are added
+            if count % STRIDE == 0:
+                yield STEP
+                while client.blocked and not client.gone:
+                    yield BLOCKED
+            if fetch.dead:
+                break
+            if not (element.removed or element.owner.gone) and fetch.fits(element):
+                fetch.meet(element)
+        else:
+            met = len(fetch.waiting)
+            for _ in fetch.complete():
+                yield STEP
+                if fetch.dead:
+                    break
+            for element in fetch.waiting[met:]:
+                if not (element.gone or fetch.dead):
+                    fetch.meet(element)
+        fetch.waiting = None
+        self._done(client)
+
+    def end(self, client: Client, id: FetchId) -> None:
+        """End a fetch; nothing happens if there is none."""
+        fetch = client.fetches.pop(id, None)
+        if fetch is not None:
+            self._end(fetch)
+
+    def endAll(self, client: Client) -> None:
+        """End all fetches of a client."""
+        for fetch in client.fetches.values():
+            self._end(fetch)
+        client.fetches.clear()
+
+    def _end(self, fetch: Fetch) -> None:
+        fetch.end()
+        self._elements.index.discard(fetch)
+        if not self._sweeping:
+            self._sweeping = True
+            self._slices.start(fetch.client, self._sweep())
+
+    def _sweep(self) -> Job:
+        """Let elements forget ended fetches."""
+        yield STEP  # many fetches may end together
+        self._sweeping = False
+        before: tuple[Fetch, ...] = ()
+        after: tuple[Fetch, ...] = ()
+        for count, element in enumerate(self._elements.snapshot()):
+            if count % STRIDE == STRIDE - 1:
+                yield STEP
+            if element.watchers is not before:  # else it shares them with the last one, and is to go on doing so
+                before = element.watchers
+                after = tuple(fetch for fetch in before if not fetch.dead)
+            element.watchers = after
+
+    def get(self, client: Client, rule: Rule, deliver: Callable[[bytes | JetError], None]) -> None:
+        """
+        Make one answer of what a fetch of the same rule would announce first.
+
+        @param deliver: Called with the answer, or with what prevents it; never if the client leaves before.
+        """
+        fetch = self._make(client, b"null", rule)
+        client.busy = True
+        self._slices.start(client, self._collect(fetch, deliver))
+
+    def _collect(self, fetch: Fetch, deliver: Callable[[bytes | JetError], None]) -> Job:
+        client, dialect = fetch.client, fetch.client.dialect
+        entries: list[bytes] = []
+        found: list[Element] = []
+        size = 0
+        for count, element in enumerate(self._candidates(fetch.rule)):
+            if count % STRIDE == STRIDE - 1:
+                yield STEP
+                if client.gone:
+                    return
+            if element.gone or not fetch.fits(element):
+                continue
+            if fetch.rule.value is not None and not fetch.rule.value(element.read()):
+                continue
+            if isinstance(fetch, SortedFetch):
+                found.append(element)
+                continue
+            entry = dialect.added(element.path, element.value, fetch.flag(element))
+            entries.append(entry)
+            size += len(entry) + 1
+            if size > self._limits.hardLimit:
+                break
+        if isinstance(fetch, SortedFetch):
+            for size in fetch.collect(found, entries):
+                yield STEP
+                if client.gone:
+                    return
+                if size > self._limits.hardLimit:
+                    break
+        if size > self._limits.hardLimit:
+            deliver(LimitExceeded("hardLimit", self._limits.hardLimit))
+        else:
+            yield STEP  # what follows is short for most, but each of these takes milliseconds if the answer is long
+            answer = b"[" + b",".join(entries) + b"]"
+            yield STEP
+            deliver(answer)
+        self._done(client)
