@@ -5,6 +5,7 @@ Tests for L{jetjstp.emitter}.
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, fail
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -175,6 +176,15 @@ class FailureTests(SynchronousTestCase):
         self.assertFalse(self.bell.emit("error", ZeroDivisionError("a")))
         self.bell.emit("error", Failure(ZeroDivisionError("b")))
         self.assertEqual([str(failure.value) for failure in self.flushLoggedErrors(ZeroDivisionError)], ["a", "b"])
+
+    def test_unheardText(self) -> None:
+        """An error that is no exception is logged as it is."""
+        with capturedLogs() as events:
+            self.bell.emit("error", "no battery", 5)
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            ["Bell had an error, and nobody listens: ('no battery', 5)"],
+        )
 
     def test_heardError(self) -> None:
         """An error that somebody listens to is not logged."""

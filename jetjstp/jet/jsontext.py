@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import accumulate
 from typing import Any, NoReturn
 
 import msgspec
@@ -24,12 +25,15 @@ UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError)
 MOST_DIGITS = 400
 """Digits of an integer that is read as one; a longer one is beyond the range of a float."""
 
-_FALSY = frozenset((b"null", b"false", b"0", b'""'))
-# Possessive, and a string without an end goes to the end: else such strings would take quadratic time.
-_BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|([\[{])|[\]}]', re.DOTALL)
+_FALSY = frozenset((b"null", b"false", b'""'))
+_NUMERIC = frozenset(b"-0123456789")
+_NO_STRUCTURE = bytes(frozenset(range(256)).difference(b'"[{]}'))
+_STRING = re.compile(rb'"[^"]*"?')
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _items = msgspec.json.Decoder(list[msgspec.Raw])
+_whole = msgspec.json.Decoder(msgspec.Raw)
 _anything = msgspec.json.Decoder()
 _quote = msgspec.json.Encoder().encode
 
@@ -65,9 +69,11 @@ def membersOf(text: bytes | msgspec.Raw) -> dict[str, bytes] | None:
     @raise UNREADABLE: It is not JSON.
     """
     try:
-        return {name: bytes(value) for name, value in _members.decode(text).items()}
-    except msgspec.ValidationError:
-        return None
+        try:
+            return {name: bytes(value) for name, value in _members.decode(text).items()}
+        except msgspec.ValidationError:  # no object, that is seen at once; but is the rest JSON?
+            _whole.decode(text)
+            return None
     except msgspec.DecodeError:
         value = _standard.decode(bytes(text).decode("utf-8"))
         return {name: _dump(member) for name, member in value.items()} if isinstance(value, dict) else None
@@ -103,19 +109,20 @@ def valueOf(text: bytes | msgspec.Raw) -> Any:
 def truthy(text: bytes | msgspec.Raw) -> bool:
     """Whether JavaScript takes a JSON value for true: everything but null, false, 0 and the empty string."""
     raw = bytes(text)
-    return raw not in _FALSY and (raw[:1] not in b"-0" or valueOf(raw) != 0)
+    return raw not in _FALSY and not (raw[0] in _NUMERIC and valueOf(raw) == 0)
 
 
 def tooDeep(text: bytes, depth: int) -> bool:
-    """Whether arrays and objects nest deeper than C{depth}; says nothing about text that is not JSON."""
+    """
+    Whether arrays and objects nest deeper than C{depth}; says nothing about text that is not JSON.
+
+    It takes time and space in proportion to the text, whatever is in it.
+    """
     if text.count(b"[") + text.count(b"{") <= depth:
         return False
-    level = 0
-    for match in _BRACKETS.finditer(text):
-        if match.lastindex:
-            level += 1
-            if level > depth:
-                return True
-        elif match[0] in (b"]", b"}"):
-            level -= 1
-    return False
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    structure = text.translate(None, _NO_STRUCTURE)
+    # Of two quotes in a row one ends a string and the other begins one: without both, what is in a string stays in one.
+    structure = _STRING.sub(b"", structure.replace(b'""', b""))
+    return max(accumulate(memoryview(structure.translate(_STEPS)).cast("b")), default=0) > depth

@@ -11,6 +11,9 @@ __all__ = ["PathRule", "WrongOperand", "compilePath"]
 
 Test = Callable[[str], bool]
 
+_FALSY = (None, False, 0, "")
+"""What JavaScript takes for false; empty lists and objects are not among it."""
+
 
 class WrongOperand(ValueError):
     """An operand is of the wrong type; the argument is the name of its predicate."""
@@ -59,7 +62,7 @@ def compilePath(rule: dict[str, Any]) -> PathRule:
 
     @raise WrongOperand: An operand is no string, or no list of strings.
     """
-    folded = bool(rule.get("caseInsensitive"))
+    folded = rule.get("caseInsensitive") not in _FALSY
     tests: dict[str, Test] = {}
     exact: frozenset[str] | None = None
     prefix: str | None = None

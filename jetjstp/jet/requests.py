@@ -120,11 +120,16 @@ Request = Add | Remove | Change | Set | Call | Other
 
 
 class Response(Struct, gc=False):
-    """An owner's answer; C{result} and C{error} are only looked at for being there."""
+    """
+    An owner's answer; C{result} and C{error} are only looked at for being there.
+
+    @ivar method: Only there to be noticed, however it is spelled.
+    """
 
     id: Optional = UNSET
     result: Optional = UNSET
     error: Optional = UNSET
+    method: Optional = UNSET
 
 
 _requests = msgspec.json.Decoder(Add | Remove | Change | Set | Call)
@@ -143,8 +148,8 @@ def decode(message: bytes) -> Request | Response:
         request: Request = _requests.decode(message)
         return request
     response = _responses.decode(message)
-    if response.result is UNSET and response.error is UNSET:
-        raise msgspec.ValidationError("neither result nor error")
+    if response.method is not UNSET or (response.result is UNSET and response.error is UNSET):
+        raise msgspec.ValidationError("no response")
     return response
 
 

@@ -34,7 +34,7 @@ class Route:
     @ivar id: The id of the requester's request, as it wrote it.
     @ivar owner: Who is to answer, and the only one who may.
     @ivar routedId: The id that the owner knows, as JSON text.
-    @ivar request: The message as it came, for the error of a timeout.
+    @ivar request: The message as it came, for the error of a timeout; empty when done.
     @ivar deadline: When it expires.
     @ivar done: Whether it is answered, expired or of no interest any more.
     """
@@ -121,6 +121,7 @@ class Routes:
         del route.owner.routes[route.routedId]
         route.requester.pending.discard(route)
         route.requester.pendingBytes -= len(route.request)
+        route.request = b""  # the route itself may stay in a queue until its deadline has come
         if self._others:
             self._tidy()
 
@@ -152,10 +153,9 @@ class Routes:
     def expire(self, now: float) -> None:
         """Answer what has waited for too long."""
         while (route := self._next()) is not None and route.deadline <= now:
+            error = responseTimeout(paramsOf(route.request))
             self._close(route)
-            requester = route.requester
-            requester.send(requester.dialect.error(route.id, responseTimeout(paramsOf(route.request))))
-            route.request = b""
+            route.requester.send(route.requester.dialect.error(route.id, error))
 
     def lost(self, client: Client) -> None:
         """Answer what a lost client leaves open as an owner, drop what it waits for."""

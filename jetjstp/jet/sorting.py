@@ -100,7 +100,8 @@ class Order(Generic[T]):
             position = len(self._rows) - 1 - index if self.descending else index
             return position, position
         before = self.remove(thing)
-        # It passes its new equals if it moves towards the end of the rows, and stops behind them if towards the front.
+        # It stays on that side of its new equals from which it comes: ahead of them if it moves towards the end of the
+        # rows, behind them if towards the front.
         tie = self._ahead() if key > old else self._after()
         return before, self._place(thing, key, tie)
 

@@ -113,8 +113,13 @@ class SortedFetch(Fetch):
                 self.changed(element)
 
     def collect(self, elements: list[Element], entries: list[bytes]) -> Iterator[int]:
-        """Once, for a C{get}: fill C{entries} with the window of elements that fit. Yields their size between steps."""
-        for _ in self.order.build((element, keyOf(element, self.sort)) for element in elements):
+        """
+        Once, for a C{get}: fill C{entries} with the window of elements that fit. Yields their size between steps.
+
+        Elements that have ceased to fit by their turn are left out.
+        """
+        fitting = (element for element in elements if not element.gone and self._holds(element))
+        for _ in self.order.build((element, keyOf(element, self.sort)) for element in fitting):
             yield 0
         yield from self._encode(entries)
 
@@ -135,14 +140,14 @@ class SortedFetch(Fetch):
             return
         order = self.order
         if self._holds(element):
-            self._holdBack()
+            self._holdBack(element)
             if element in order:
                 before, after = order.move(element, keyOf(element, self.sort))
                 self._report(min(before, after), max(before, after))
             else:
                 self._report(order.insert(element, keyOf(element, self.sort)), len(order) - 1)
         elif element in order:
-            self._holdBack()
+            self._holdBack(element)
             self._report(order.remove(element), len(order) - 1)
 
     def disappeared(self, element: Element) -> None:
@@ -151,20 +156,23 @@ class SortedFetch(Fetch):
         if not self._ready:
             self._late[element] = True
         elif element in self.order:
-            self._holdBack()
+            self._holdBack(None)
             self._report(self.order.remove(element), len(self.order) - 1)
 
     def _length(self) -> int:
         return max(0, min(self.last + 1, len(self.order)) - self.first)
 
-    def _holdBack(self) -> None:
+    def _holdBack(self, changed: Element | None) -> None:
         """Remember the window as the client knows it, before it changes, if nothing more is to be sent for now."""
         if self._sent is None and self.client.behind and self.coalesces(None):
-            self._sent = self._window()
+            self._sent = self._window(changed)
 
-    def _window(self) -> _Sent:
+    def _window(self, changed: Element | None = None) -> _Sent:
         elements = self.order.slice(self.first, self.last + 1)
-        return [(element.path, element.value, self.flag(element)) for element in elements]
+        # The value that the client knows of what has just changed is gone already: no text stands for it.
+        return [
+            (element.path, b"" if element is changed else element.value, self.flag(element)) for element in elements
+        ]
 
     def _report(self, first: int, last: int) -> None:
         """Tell of the positions from C{first} to C{last}, as far as they are in the window."""

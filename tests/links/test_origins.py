@@ -58,6 +58,7 @@ class OriginRulesTests(SynchronousTestCase):
             ("file://", "example.org", False),
             ("http://", "example.org", False),
             ("example.org", "example.org", False),
+            ("http://[1:2]", "example.org", False),
             ("http://example.org http://example.org", "example.org", False),
         ]:
             self.assertRefused(request(origin, host, secure=secure))

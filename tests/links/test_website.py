@@ -175,6 +175,15 @@ class WebSocketResourceTests(SiteTestCase):
         self.assertEqual(self.recorders[0].messages, [b"hello"])
         self.assertIs(transport.producer, next(iter(self.factory.links)))
 
+    def test_wrappedProtocol(self) -> None:
+        """A transport whose protocol wraps the channel, as when TLS was started on it, has that wrap the link."""
+        transport = self.connectTo(self.site)
+        channel = transport.protocol
+        transport.protocol = wrapper = ProtocolWrapper(WrappingFactory(self.site), channel)
+        channel.dataReceived(upgradeRequest("/ws"))
+        self.assertIs(transport.protocol, wrapper)
+        self.assertIs(wrapper.wrappedProtocol, next(iter(self.factory.links)))
+
 
 class HookTests(SiteTestCase):
     """WebSockets on every path of a site that is somebody else's."""

@@ -62,6 +62,18 @@ class ReceivingTests(WebSocketTestCase):
         )
         self.assertEqual(self.written(transport), [(PONG, b"p")])
 
+    def test_looksLikeFrame(self) -> None:
+        """What looks like a frame is none inside of another one, wherever that is cut."""
+        noMask = b"\0\0\0\0"
+        inner = clientFrame(b"inner", mask=noMask)
+        for opcode, fin in (PING, True), (2, True), (2, False):
+            frame = clientFrame(inner * 2, opcode=opcode, fin=fin, mask=noMask)
+            for place in range(len(frame)):
+                link, recorder, _ = self.upgrade()
+                link.dataReceived(frame[:place])
+                link.dataReceived(frame[place:])
+                self.assertEqual(recorder.messages, [inner * 2] if opcode == 2 and fin else [])
+
     def test_long(self) -> None:
         """A message may be as long as the limit, in one frame or in several, byte by byte."""
         link, recorder, _ = self.upgrade()

@@ -188,6 +188,18 @@ class StreamTests(SocketTestCase):
         self.assertEqual(self.receive(client, 5), b"third")
 
     @asDeferred
+    async def test_writeToGone(self) -> None:
+        """Writing to a peer that is gone does no harm: the link is lost in its own time."""
+        client, link, recorder = await self.connectStream()
+        link.transport.stopReading()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        for _ in range(3):
+            link.write([b"x"])
+        self.assertEqual(recorder.words, ["opened"])
+        await self.until(lambda: recorder.words == ["opened", "lost"])
+
+    @asDeferred
     async def test_pause(self) -> None:
         """While reading is paused nothing is delivered, and afterwards everything is."""
         client, link, recorder = await self.connectStream()
