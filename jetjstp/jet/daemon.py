@@ -47,6 +47,10 @@ LONGEST_PING = 3600.0
 
 SUBPROTOCOL = "jet"
 
+NORMAL_CLOSURE = 1000
+GOING_AWAY = 1001
+"""Close codes of RFC 6455, section 7.4.1."""
+
 Endpoint = str | IStreamServerEndpoint
 GetAuthentication = Callable[[UpgradeRequest], Any]
 PeerHandler = Callable[[ConnectedPeer], Any]
@@ -100,6 +104,7 @@ class Daemon(Emitter):
         self._settings = LinkSettings(maxConnections=self._limits.connections)
         self._ports: list[IListeningPort] = []
         self._unhook: list[Callable[[], None]] = []
+        self._webSocketFactories: list[WebSocketLinkFactory] = []
         self._streamFactory: StreamFactory | None = None
 
     @overload  # type: ignore[override]  # narrower on purpose: only the names of our events
@@ -209,7 +214,7 @@ class Daemon(Emitter):
     def _webSocketFactory(
         self, pingInterval: float, getAuthentication: GetAuthentication | None, origins: Sequence[str] | None
     ) -> WebSocketLinkFactory:
-        return WebSocketLinkFactory(
+        factory = WebSocketLinkFactory(
             self._server.receiver,
             protocols=(SUBPROTOCOL,),
             maxMessage=self._limits.message,
@@ -219,6 +224,8 @@ class Daemon(Emitter):
             settings=self._settings,
             reactor=self._reactor,
         )
+        self._webSocketFactories.append(factory)
+        return factory
 
     def webSocketResource(
         self,
@@ -252,8 +259,12 @@ class Daemon(Emitter):
         unhook, self._unhook = self._unhook, []
         for undo in unhook:
             undo()
+        for factory in self._webSocketFactories:
+            factory.closeCode = GOING_AWAY
         await DeferredList([maybeDeferred(port.stopListening) for port in ports], consumeErrors=True)
         await self._server.closeAll()
+        for factory in self._webSocketFactories:  # a resource may go on serving
+            factory.closeCode = NORMAL_CLOSURE
 
     def asService(self, **where: Any) -> IService:
         """
