@@ -95,6 +95,7 @@ class MemoryTransport:
             self.end()
 
     def abortConnection(self) -> None:
+        self.unread.clear()
         self.end()
 
     def end(self, reason: Failure = connectionDone) -> None:

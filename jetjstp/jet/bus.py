@@ -28,7 +28,7 @@ from jetjstp.jet.logins import FailedLogins
 from jetjstp.jet.requests import Response, decode, explain, idOf
 from jetjstp.jet.routing import Routes
 from jetjstp.jet.services import SERVICES
-from jetjstp.jet.slices import BLOCKED, STEP, STRIDE, Job, Slices
+from jetjstp.jet.slices import BLOCKED, STEP, STRIDE, Job, Slices, Waiting
 
 __all__ = ["Authenticate", "Bus", "Drop", "Effect", "PauseReading", "ResumeReading"]
 
@@ -108,7 +108,7 @@ class Bus:
         self.routes = Routes(self.limits)
         self.info = self._describe(name, version)
         self._dialect = dialect
-        self._slices = Slices()
+        self._slices = Slices(self._faulty)
         self.fetches = Fetches(self.elements, self._slices, may, self.limits, self._done)
         self._failedLogins = FailedLogins(self.limits.failedLoginsPerMinute)
         self._clients = 0
@@ -169,13 +169,14 @@ class Bus:
         @param error: What to answer; L{None} if the policy itself failed, for which the peer is not to blame.
         """
         self.now = now
+        if error is not None:
+            self._failedLogins.note(client.address, now)
         if client.gone:
             return
         if error is None:
             self._error(client, idOf(id), internalError("the login could not be checked"))
         else:
             self._error(client, idOf(id), error.body)
-            self._failedLogins.note(client.address, now)
             client.failedLogins += 1
             if client.failedLogins >= self.limits.failedLogins:
                 self.drop(client, "too many failed logins", atOnce=False)
@@ -228,6 +229,12 @@ class Bus:
     def work(self) -> None:
         """Do one step of what is in progress."""
         self._slices.step()
+
+    def _faulty(self, client: Waiting) -> None:
+        """Work for a client has failed in the middle: it cannot be served on by half."""
+        assert isinstance(client, Client)
+        self.log.failure("work for peer {id} could not be done", id=client.id)
+        self.drop(client, "work for it could not be done")
 
     # Answers
 
@@ -381,9 +388,12 @@ class Bus:
 
     def _removeAll(self, client: Client) -> Job:
         elements = self.elements
+        size = 0
         yield STEP
         for count, element in enumerate(list(client.elements.values())):
             if not element.removed:
                 elements.apply(Removed(element))
-            if count % STRIDE == STRIDE - 1:
+                size += len(element.value or b"")
+            if count % STRIDE == STRIDE - 1 or size > SPILL:
+                size = 0
                 yield STEP

@@ -5,7 +5,9 @@ The Jet daemon, for applications that embed one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar, cast, overload
+from weakref import WeakSet
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
@@ -18,6 +20,7 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
@@ -104,7 +107,9 @@ class Daemon(Emitter):
         self._settings = LinkSettings(maxConnections=self._limits.connections)
         self._ports: list[IListeningPort] = []
         self._unhook: list[Callable[[], None]] = []
-        self._webSocketFactories: list[WebSocketLinkFactory] = []
+        self._listening: set[Deferred[list[IListeningPort]]] = set()
+        # Those that nothing listens with any more go by themselves.
+        self._webSocketFactories: WeakSet[WebSocketLinkFactory] = WeakSet()
         self._streamFactory: StreamFactory | None = None
 
     @overload  # type: ignore[override]  # narrower on purpose: only the names of our events
@@ -146,7 +151,7 @@ class Daemon(Emitter):
         @param endpoints: More places for the trivial protocol: server endpoint descriptions or endpoints.
         @param wsEndpoints: More places for WebSocket.
         @return: Fires with the new ports, in the order of C{tcpPort}, C{endpoints}, C{wsPort}, C{wsEndpoints}; fails
-            with what prevented one of them, none of the others is open then.
+            with what prevented one of them, none of the others is open then. Cancelled if the daemon is closed before.
         @raise TypeError: The options were given as an object.
         @raise ValueError: An option is of no use; the message names it.
         """
@@ -166,9 +171,16 @@ class Daemon(Emitter):
         places += [(endpoint, self._streams()) for endpoint in streams]
         places += [(endpoint, factory) for endpoint in webSockets]
         self._warnIfOpen(tcpPort, wsPort, [*endpoints, *wsEndpoints])
-        if server is not None:
-            self._unhook.append(hookOntoSite(server, WebSocketResource(factory)))
-        return Deferred.fromCoroutine(self._listen(places))
+        hook = None if server is None else partial(hookOntoSite, server, WebSocketResource(factory))
+        listening = Deferred.fromCoroutine(self._listen(places, hook))
+        self._listening.add(listening)
+        return listening.addBoth(self._listened, listening)
+
+    def _listened(
+        self, result: list[IListeningPort] | Failure, listening: Deferred[list[IListeningPort]]
+    ) -> list[IListeningPort] | Failure:
+        self._listening.discard(listening)
+        return result
 
     def _endpoints(self, name: str, port: int | None, others: Sequence[Endpoint]) -> list[IStreamServerEndpoint]:
         if isinstance(others, str):
@@ -179,10 +191,17 @@ class Daemon(Emitter):
                 raise ValueError(f"{name} must be a port number, not {port!r}")
             found.append(TCP4ServerEndpoint(cast(IReactorTCP, self._reactor), port, backlog=1024))
         for other in others:
-            found.append(serverFromString(self._reactor, other) if isinstance(other, str) else other)
+            endpoint = serverFromString(self._reactor, other) if isinstance(other, str) else other
+            if not IStreamServerEndpoint.providedBy(endpoint):
+                raise ValueError(f"{other!r} is neither a server endpoint nor the description of one")
+            found.append(endpoint)
         return found
 
-    async def _listen(self, places: Sequence[tuple[IStreamServerEndpoint, IProtocolFactory]]) -> list[IListeningPort]:
+    async def _listen(
+        self,
+        places: Sequence[tuple[IStreamServerEndpoint, IProtocolFactory]],
+        hook: Callable[[], Callable[[], None]] | None,
+    ) -> list[IListeningPort]:
         opened: list[IListeningPort] = []
         try:
             for endpoint, factory in places:
@@ -192,6 +211,8 @@ class Daemon(Emitter):
                 await maybeDeferred(port.stopListening)
             raise
         self._ports += opened
+        if hook is not None:
+            self._unhook.append(hook())
         return opened
 
     def _warnIfOpen(self, tcpPort: int | None, wsPort: int | None, endpoints: Sequence[Endpoint]) -> None:
@@ -224,7 +245,7 @@ class Daemon(Emitter):
             settings=self._settings,
             reactor=self._reactor,
         )
-        self._webSocketFactories.append(factory)
+        self._webSocketFactories.add(factory)
         return factory
 
     def webSocketResource(
@@ -255,16 +276,24 @@ class Daemon(Emitter):
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
+        for listening in list(self._listening):
+            listening.cancel()
         ports, self._ports = self._ports, []
         unhook, self._unhook = self._unhook, []
         for undo in unhook:
             undo()
-        for factory in self._webSocketFactories:
+        for factory in list(self._webSocketFactories):
             factory.closeCode = GOING_AWAY
-        await DeferredList([maybeDeferred(port.stopListening) for port in ports], consumeErrors=True)
+            for link in list(factory.links):
+                if not link.isLive:  # its handshake is not done: it is no peer yet, and is to be none
+                    link.abort()
+        await DeferredList([maybeDeferred(port.stopListening).addErrback(self._stuck) for port in ports])
         await self._server.closeAll()
-        for factory in self._webSocketFactories:  # a resource may go on serving
+        for factory in list(self._webSocketFactories):  # a resource may go on serving
             factory.closeCode = NORMAL_CLOSURE
+
+    def _stuck(self, failure: Failure) -> None:
+        self._log.failure("a port could not be closed", failure=failure)
 
     def asService(self, **where: Any) -> IService:
         """

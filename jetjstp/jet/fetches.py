@@ -25,6 +25,9 @@ from jetjstp.jet.windows import SortedFetch
 
 __all__ = ["Fetches"]
 
+PORTION = 256 * 1024
+"""Bytes of values after which it is looked whether the client takes more of its initial state."""
+
 
 class Fetches:
     """
@@ -44,6 +47,7 @@ class Fetches:
         self._done = done
         self._channels: WeakValueDictionary[tuple[Dialect, str, bytes], Channel] = WeakValueDictionary()
         self._serial = 0
+        self._ended = False
         self._sweeping = False
 
     def _channel(self, client: Client, text: bytes) -> Channel:
@@ -78,15 +82,20 @@ class Fetches:
     def _announce(self, fetch: Fetch) -> Job:
         client = fetch.client
         assert fetch.waiting is not None
+        size, portion = 0, min(PORTION, self._limits.highWater)
+        yield from self._room(client)
         for count, element in enumerate(fetch.waiting, 1):  # the list grows at its end while elements are added
-            if count % STRIDE == 0:
+            if count % STRIDE == 0 or size > portion:
+                self._elements.load += size
+                size = 0
                 yield STEP
-                while client.blocked and not client.gone:
-                    yield BLOCKED
+                yield from self._room(client)
             if fetch.dead:
                 break
             if not (element.removed or element.owner.gone) and fetch.fits(element):
                 fetch.meet(element)
+                if element.value is not None:
+                    size += len(element.value)
         else:
             met = len(fetch.waiting)
             for _ in fetch.complete():
@@ -96,8 +105,14 @@ class Fetches:
             for element in fetch.waiting[met:]:
                 if not (element.gone or fetch.dead):
                     fetch.meet(element)
+        self._elements.load += size
         fetch.waiting = None
         self._done(client)
+
+    def _room(self, client: Client) -> Job:
+        """Wait while a client takes nothing, or has yet to take much."""
+        while not client.gone and (client.blocked or client.backlog.size > self._limits.highWater):
+            yield BLOCKED if client.blocked else STEP
 
     def end(self, client: Client, id: FetchId) -> None:
         """End a fetch; nothing happens if there is none."""
@@ -106,31 +121,52 @@ class Fetches:
             self._end(fetch)
 
     def endAll(self, client: Client) -> None:
-        """End all fetches of a client."""
-        for fetch in client.fetches.values():
-            self._end(fetch)
+        """End all fetches of a client that has left. At once they tell nothing more."""
+        ended = list(client.fetches.values())
         client.fetches.clear()
+        for fetch in ended:
+            fetch.end()
+        if ended:
+            self._slices.start(client, self._discard(ended))
+
+    def _discard(self, ended: list[Fetch]) -> Job:
+        """Take ended fetches out of the index, where each may be filed under thousands of paths."""
+        yield STEP
+        places = 0
+        for fetch in ended:
+            self._elements.index.discard(fetch)
+            places += 1 + len(fetch.pathRule.exact or ())
+            if places >= STRIDE:
+                places = 0
+                yield STEP
+        self._sweepSoon(ended[0].client)
 
     def _end(self, fetch: Fetch) -> None:
         fetch.end()
         self._elements.index.discard(fetch)
+        self._sweepSoon(fetch.client)
+
+    def _sweepSoon(self, client: Client) -> None:
+        self._ended = True
         if not self._sweeping:
             self._sweeping = True
-            self._slices.start(fetch.client, self._sweep())
+            self._slices.start(client, self._sweep())
 
     def _sweep(self) -> Job:
-        """Let elements forget ended fetches."""
+        """Let elements forget ended fetches. Only one sweep goes on at a time: each looks at everything."""
         yield STEP  # many fetches may end together
+        while self._ended:
+            self._ended = False
+            before: tuple[Fetch, ...] = ()
+            after: tuple[Fetch, ...] = ()
+            for count, element in enumerate(self._elements.snapshot()):
+                if count % STRIDE == STRIDE - 1:
+                    yield STEP
+                if element.watchers is not before:  # else it shares them with the last one, and is to go on doing so
+                    before = element.watchers
+                    after = tuple(fetch for fetch in before if not fetch.dead)
+                element.watchers = after
         self._sweeping = False
-        before: tuple[Fetch, ...] = ()
-        after: tuple[Fetch, ...] = ()
-        for count, element in enumerate(self._elements.snapshot()):
-            if count % STRIDE == STRIDE - 1:
-                yield STEP
-            if element.watchers is not before:  # else it shares them with the last one, and is to go on doing so
-                before = element.watchers
-                after = tuple(fetch for fetch in before if not fetch.dead)
-            element.watchers = after
 
     def get(self, client: Client, rule: Rule, deliver: Callable[[bytes | JetError], None]) -> None:
         """

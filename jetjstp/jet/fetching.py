@@ -85,7 +85,7 @@ class Fetch:
         element.watchers = self._joinedBy
 
     def end(self) -> None:
-        """Tell nothing any more. Elements may refer to the fetch until they have been swept, so it lets go of its own."""
+        """Tell nothing any more. Elements may refer to the fetch until the next sweep, so it lets go of its own."""
         self.dead = True
         self.plain = False
 

@@ -81,7 +81,8 @@ class FetchIndex(Generic[F]):
         elif rule.prefix:
             _takeOut(shelf.prefixes, rule.prefix, fetch)
             shelf.lengths[len(rule.prefix)] -= 1
-            shelf.lengths += Counter()  # drops what has come down to zero
+            if not shelf.lengths[len(rule.prefix)]:
+                del shelf.lengths[len(rule.prefix)]
         else:
             del self._rest[fetch]
 

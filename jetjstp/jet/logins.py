@@ -13,7 +13,7 @@ WINDOW = 60.0
 """Seconds for which a failure counts."""
 
 ADDRESSES = 10_000
-"""Addresses that are remembered; the one with the oldest failure is forgotten first."""
+"""Addresses that are remembered; the one that has not failed for the longest time is forgotten first."""
 
 
 class FailedLogins:

@@ -133,27 +133,33 @@ class JetServer:
         return JetReceiver(self)
 
     def closeAll(self) -> Deferred[None]:
-        """End all connections; fires when they are gone."""
+        """End all connections; fires when they are gone, and what they leave to be done is done."""
         closed: Deferred[None] = Deferred()
-        if self.receivers:
-            self._closed.append(closed)
-            for receiver in list(self.receivers.values()):
-                receiver.link.close()
-        else:
-            closed.callback(None)
+        self._closed.append(closed)
+        for receiver in list(self.receivers.values()):
+            receiver.link.close()
+        self._rest()
         return closed
 
     def left(self, receiver: JetReceiver) -> None:
         """A connection is gone."""
         del self.receivers[receiver.client]
-        if not self.receivers:
-            self.driver.rest()
+        self._rest()
+
+    def _rest(self) -> None:
+        """Nothing more happens if the last connection is gone."""
+        if self.receivers:
+            return
+        self.driver.rest()
+        if not self.bus.working:
             closed, self._closed = self._closed, []
             for waiting in closed:
                 waiting.callback(None)
 
     def _flush(self) -> None:
         bus = self.bus
+        if self._closed:
+            self._rest()
         load, bus.elements.load = bus.elements.load, 0
         if not bus.dirty:
             return

@@ -8,7 +8,7 @@ yields L{STEP}, or L{BLOCKED} if its client takes no more for the time being.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Protocol
 
 __all__ = ["BLOCKED", "STEP", "STRIDE", "Job", "Slices", "Waiting"]
@@ -31,7 +31,11 @@ class Waiting(Protocol):
 class Slices:
     """The jobs of a core, each in turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Callable[[Waiting], None]) -> None:
+        """
+        @param failed: Called with the owner of a job that raises, while the exception is the current one.
+        """
+        self._failed = failed
         self._jobs: deque[tuple[Waiting, Job]] = deque()
 
     def __bool__(self) -> bool:
@@ -49,6 +53,9 @@ class Slices:
         try:
             blocked = next(job)
         except StopIteration:
+            return
+        except Exception:
+            self._failed(owner)
             return
         if blocked:
             owner.parked.append(job)

@@ -48,6 +48,9 @@ MAX_FRAGMENTS = 1024
 MAX_PINGS = 100
 """Pings a second that we answer. Nobody needs more than one; each is work for us, and bytes to be sent."""
 
+MAX_IGNORED = 1024 * 1024
+"""Bytes that may come from a peer that has broken a rule until its answer to our close frame. It may not know yet."""
+
 PIECE = 2048
 """
 Bytes given to Autobahn at a time. It copies what is left for each frame, which is quadratic in the frames of a piece;
@@ -124,6 +127,8 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
         # Of the message that is being put together.
         self._parts = bytearray()
         self._fragments = 0
+        # Bytes that came after the peer broke a rule.
+        self._ignored = 0
         self._pingsFrom = 0.0
         self._pings = 0
         self._owedPong: bytes | None = None
@@ -246,7 +251,12 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
             self._backlog += data
         elif self.state != self.STATE_CLOSED:
             # Closing, or aborted: Autobahn may be waiting for the answer to its close frame.
-            self._parse(data)
+            if self.failedByMe:
+                self._ignored += len(data)
+            if self._ignored > MAX_IGNORED:
+                self.abort()
+            else:
+                self._parse(data)
 
     def _collectHead(self, data: bytes) -> None:
         """Wait for the handshake to be complete; Autobahn would search all of it again for each piece."""

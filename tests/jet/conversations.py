@@ -23,6 +23,7 @@ __all__ = [
     "anyJson",
     "anyText",
     "deterministic",
+    "deterministicAndFew",
     "jsonTexts",
     "newClient",
     "same",
@@ -39,6 +40,9 @@ deterministic = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 """For property tests: the same examples each time."""
+
+deterministicAndFew = settings(deterministic, max_examples=50)
+"""For those in which each example is a whole conversation."""
 
 SURROGATE = "\ud800"
 """Legal in JSON, but not in UTF-8."""
@@ -149,7 +153,7 @@ class Talk:
 
     def send(self, client: Client, *messages: object) -> None:
         """Have the bus receive messages from a client."""
-        self.sendText(client, *(json.dumps(message) for message in messages))
+        self.sendText(client, *(json.dumps(message, separators=(",", ":")) for message in messages))
 
     def sendText(self, client: Client, *texts: str) -> None:
         """Have the bus receive messages that are given as text."""

@@ -178,7 +178,7 @@ class RequestTests(LimitTestCase):
             peer.send({"id": number, "method": "set", "params": {"path": "a", "value": number}})
         error = exceeded("pendingPerPeer", 2)
         self.assertEqual(peer.take(), [{"id": 3, **error}])
-        first, second = owner.take()
+        first, _ = owner.take()
         self.assertEqual(ask(self.memory.connect(), "set", path="a", value=1), None)
         owner.send({"id": first["id"], "result": True})
         peer.take()
@@ -245,16 +245,14 @@ class ConnectionTests(LimitTestCase):
     def test_hardLimit(self) -> None:
         """A peer that reads nothing is kept while what waits for it is at most the hard limit, then it is dropped."""
         peer, other = self.start(highWater=1000, hardLimit=10_000), self.memory.connect()
-        answer = LengthPrefixed.pack(b'{"id":1,"result":"%b"}' % (b"x" * 1000))
         peer.stopReading()
-        while not peer.transport.unread:  # fill what the transport takes
-            peer.send({"id": 0, "method": "echo", "params": "x" * 70_000})
-        room = 10_000 // len(answer)
-        for _ in range(room):
-            peer.send({"id": 1, "method": "echo", "params": "x" * 1000})
+        peer.send({"id": 0, "method": "echo", "params": "x" * 70_000})  # what the transport takes
+        frame = len(LengthPrefixed.pack(b'{"id":1,"result":""}'))
+        for _ in range(10):
+            peer.send({"id": 1, "method": "echo", "params": "x" * (1000 - frame)})
         self.assertTrue(peer.connected)
         with capturedLogs() as logs:
-            peer.send({"id": 1, "method": "echo", "params": "x" * 1000})
+            peer.send({"id": 1, "method": "echo", "params": ""})
         self.assertFalse(peer.connected)
         (line,) = map(formatEvent, logs)
         self.assertIn("does not read", line)

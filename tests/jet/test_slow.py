@@ -137,19 +137,14 @@ class CoalescingTests(SlowTestCase):
         change(self.owner, b=20)
         self.reader.take()
         block(self.reader)
-        change(self.owner, c=-1)
         change(self.owner, a=11, b=21)  # "a" enters
         change(self.owner, b=0, c=11)  # "b" leaves, "c" enters
         change(self.owner, c=0, b=22)  # "c" leaves unseen, "b" is back
         change(self.owner, a=12)
         unblock(self.reader)
-        told = events(self.reader)
-        self.assertEqual([event for event, path, _ in told if path == "b"][-2:], ["remove", "add"])
-        final = {path: (event, value) for event, path, value in told}
-        self.assertEqual(final["a"], ("add", 11) if told[0][1] == "a" and len(told) == 1 else final["a"])
-        self.assertEqual(final["b"], ("add", 22))
-        self.assertNotIn("c", final)
-        self.assertEqual(final["a"][1], 12)
+        first, leaving, *rest = events(self.reader)
+        self.assertEqual((first, leaving[:2]), (("add", "a", 11), ("remove", "b")))
+        self.assertEqual(rest, [("add", "b", 22), ("change", "a", 12)])
 
     def test_sortedWindow(self) -> None:
         """A sorted fetch tells one difference, which also covers what the window lost and got back."""
@@ -168,6 +163,17 @@ class CoalescingTests(SlowTestCase):
         window = [{"path": "d", "index": 1, "value": -1000}, {"path": "b", "index": 2, "value": -99}]
         self.assertEqual(notification, {"method": "s", "params": {"n": 2, "changes": window}})
 
+    def test_sortedOneChange(self) -> None:
+        """A single change of a value is told, though the window is the same but for it."""
+        unblock(self.reader)
+        self.follow(id="s", sort={"byPath": True}, coalesce=True)
+        ask(self.reader, "unfetch", id="f")
+        block(self.reader)
+        change(self.owner, b=5)
+        unblock(self.reader)
+        changed = [{"path": "b", "index": 2, "value": 5}]
+        self.assertEqual(self.reader.take(), [{"method": "s", "params": {"n": 3, "changes": changed}}])
+
     def test_sortedNothingNew(self) -> None:
         """A window that is in the end what it was is not told again."""
         unblock(self.reader)
@@ -175,9 +181,9 @@ class CoalescingTests(SlowTestCase):
         ask(self.reader, "unfetch", id="f")
         block(self.reader)
         self.reader.send({"id": 1, "method": "echo"})
+        add(self.owner, "d")
         change(self.owner, a=5, b=5)
         change(self.owner, a=-1, b=0)
-        add(self.owner, "d")
         remove(self.owner, "d")
         unblock(self.reader)
         self.assertEqual(self.reader.take(), [{"id": 1, "result": True}])
@@ -284,10 +290,14 @@ class FetchOptionTests(SlowTestCase):
         self.follow()
         self.assertEqual(self.toldOf(100), list(range(1, 101)))
         values = self.toldOf(1000)
-        frame = LengthPrefixed.pack(b'{"method":"f","params":{"path":"a","event":"change","value":100}}')
         self.assertEqual(values[:-1], list(range(1, len(values))))
         self.assertEqual(values[-1], 1000)
-        self.assertAlmostEqual(len(values), 10_000 / len(frame), delta=5)
+        frames = [
+            LengthPrefixed.pack(b'{"method":"f","params":{"path":"a","event":"change","value":%d}}' % value)
+            for value in values[:-1]
+        ]
+        self.assertGreaterEqual(sum(map(len, frames)), 10_000)
+        self.assertLess(sum(map(len, frames[:-1])), 10_000)
 
     def test_early(self) -> None:
         """A fetch that coalesces is told the newest value only, as soon as its connection is full."""
@@ -419,20 +429,30 @@ class BoundTests(SlowTestCase):
         self.assertIn("remove", [message["params"]["event"] for message in received if "params" in message])
 
     def test_snapshotWaits(self) -> None:
-        """The initial state of a fetch is not made while its peer takes nothing, large values or small ones."""
+        """The initial state of a fetch is not made while its peer takes nothing, be the values large or small."""
         for count, size in ((100, 100_000), (5000, 2000)):
-            owner, reader = self.memory.connect(), self.memory.connect()
-            add(owner, *(str(number) for number in range(count)), value="x" * size)
+            memory = MemoryDaemon()
+            owner, reader, other = memory.connect(), memory.connect(), memory.connect()
+            add(owner, *map(str, range(count)), value="x" * size)
             reader.stopReading()
-            reader.send({"id": 1, "method": "fetch", "params": {"id": "f", "path": {"containsNot": "a"}}})
+            reader.send({"id": 1, "method": "fetch", "params": {"id": "f"}})
             kept = len(reader.transport.unread) + clientOf(reader).backlog.size
-            self.assertLess(kept, 3_000_000)
-            self.assertTrue(reader.connected)
-            self.assertEqual(ask(self.other, "echo"), {"result": {}})
+            self.assertLess(kept, 2_500_000)
+            self.assertEqual(ask(other, "echo"), {"result": {}})
             reader.startReading()
-            self.assertEqual(len(events(reader)), count)
-            owner.disconnect()
-            reader.disconnect()
+            self.assertEqual([path for _, path, _ in events(reader)], list(map(str, range(count))))
+
+    def test_ownerOfMuchLeaves(self) -> None:
+        """When the owner of a hundred megabytes leaves, those who are told of it in full are not dropped for that."""
+        memory = MemoryDaemon()
+        owner, reader = memory.connect(), memory.connect()
+        reader.send({"method": "fetch", "params": {"id": "f"}})
+        for number in range(100):
+            add(owner, str(number), value="x" * 1_000_000)
+        self.assertEqual(len(reader.take()), 100)
+        owner.disconnect()
+        self.assertTrue(reader.connected)
+        self.assertEqual([path for _, path, _ in events(reader)], list(map(str, range(100))))
 
     def test_manySnapshots(self) -> None:
         """Fetches that one after the other ask for everything are not all worked on for a peer that does not read."""
@@ -469,14 +489,17 @@ class BoundTests(SlowTestCase):
 
 
 paths = st.sampled_from("abcd")
+changing = st.tuples(st.just("change"), paths, st.integers(0, 9))
 steps = st.lists(
     st.one_of(
+        changing,
+        changing,
+        st.tuples(st.sampled_from(["stop", "start"]), st.none(), st.none()),
         st.tuples(st.just("add"), paths, st.integers(0, 9)),
-        st.tuples(st.just("change"), paths, st.integers(0, 9)),
-        st.tuples(st.just("change"), paths, st.integers(0, 9)),
         st.tuples(st.just("remove"), paths, st.none()),
-        st.tuples(st.sampled_from(["stop", "start", "ask", "leave"]), st.none(), st.none()),
+        st.tuples(st.sampled_from(["ask", "leave"]), st.none(), st.none()),
     ),
+    min_size=10,
     max_size=40,
 )
 
@@ -538,7 +561,8 @@ class AnyOrderTests(SynchronousTestCase):
     def stepBy(self, memory: MemoryDaemon, reader: MemoryPeer, sequence: list[tuple[str, Any, Any]]) -> None:
         """Do one step after the other."""
         owner = memory.connect()
-        owned: set[str] = set()
+        owned = set("abc")
+        add(owner, *"abc", value=5)
         asked = 0
         for what, path, value in sequence:
             if what == "stop":
@@ -559,7 +583,7 @@ class AnyOrderTests(SynchronousTestCase):
         reader.startReading()
         self.asked = asked
 
-    @settings(deadline=None, max_examples=200, derandomize=True, database=None)
+    @settings(deadline=None, max_examples=100, derandomize=True, database=None)
     @given(steps, st.sampled_from([1, 700, 100_000]))
     def test_sameInTheEnd(self, sequence: list[tuple[str, Any, Any]], highWater: int) -> None:
         """Fetches of all kinds tell nothing that contradicts what they told before, and end with what there is."""
