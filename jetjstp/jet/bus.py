@@ -134,7 +134,7 @@ class Bus:
     def receive(self, client: Client, messages: list[bytes], now: float) -> None:
         """Work on what a client sent, or keep it until its work in progress is done."""
         self.now = now
-        if client.gone:
+        if client.gone or client.dropped:
             return
         if client.busy or client.reading:
             client.inbox.extend(messages)
@@ -143,7 +143,8 @@ class Bus:
         for count, message in enumerate(messages, 1):
             self._handle(client, message)
             if count >= STRIDE or client.busy or client.inbox or self.elements.load > LOAD or client.gone:
-                client.inbox.extend(messages[count:])
+                if not client.dropped:
+                    client.inbox.extend(messages[count:])
                 break
         if client.inbox:
             self._hold(client)
@@ -190,10 +191,14 @@ class Bus:
     def drained(self, client: Client) -> None:
         """The link of a client takes more."""
         client.blocked = False
-        if client.behind and not client.catchingUp:
+        self.catchUp(client)
+        self._slices.resume(client)
+
+    def catchUp(self, client: Client) -> None:
+        """Go on with what waits for a client that is behind, if its link takes something."""
+        if client.behind and not (client.catchingUp or client.blocked or client.gone):
             client.catchingUp = True
             self._slices.start(client, self._catchUp(client))
-        self._slices.resume(client)
 
     def lost(self, client: Client, now: float) -> None:
         """
@@ -260,8 +265,11 @@ class Bus:
             client.send(client.dialect.error(id, error))
 
     def drop(self, client: Client, reason: str, atOnce: bool = True) -> None:
-        """End the connection of a client."""
-        self.effects.append(Drop(client, reason, atOnce))
+        """End the connection of a client. What it has sent already is not looked at any more."""
+        if not (client.dropped or client.gone):
+            client.dropped = True
+            client.inbox.clear()
+            self.effects.append(Drop(client, reason, atOnce))
 
     # Messages
 
@@ -306,10 +314,13 @@ class Bus:
         """A batch is worked on as if its members had come one by one; members that are no objects are skipped."""
         members = [item for item in itemsOf(batch) if item.lstrip()[:1] == b"{"]
         done = 0
-        while done < min(len(members), STRIDE) and not (client.busy or client.gone):
+        while done < min(len(members), STRIDE) and not (client.busy or client.gone or client.dropped):
+            if self.elements.load > LOAD:
+                break
             done += 1
             self._handle(client, members[done - 1])
-        client.inbox.extendleft(reversed(members[done:]))
+        if not client.dropped:
+            client.inbox.extendleft(reversed(members[done:]))
 
     def _hold(self, client: Client) -> None:
         if not client.readingPaused:
@@ -345,6 +356,8 @@ class Bus:
 
     def _done(self, client: Client) -> None:
         """The request that kept a client busy is done."""
+        if client.dropped:
+            return
         client.busy = False
         self._free(client)
 
@@ -366,9 +379,7 @@ class Bus:
         client.fallBehind()
         for frame in frames:
             client.backlog.append(frame)
-        if not client.catchingUp:
-            client.catchingUp = True
-            self._slices.start(client, self._catchUp(client))
+        self.catchUp(client)
 
     def _catchUp(self, client: Client) -> Job:
         while client.backlog:

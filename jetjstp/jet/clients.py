@@ -43,6 +43,7 @@ class Client:
     @ivar identity: Who logged in; L{None} before.
     @ivar name: What the peer called itself with C{config}.
     @ivar gone: Whether the client has left; what it owned is gone with it.
+    @ivar dropped: Whether its connection is being ended: what it sent is not looked at any more.
     @ivar elements: What it owns, in the order of adding.
     @ivar fetches: What it fetches.
     @ivar frames: The outbox, ready to be written. The list itself stays the same, fetches refer to it.
@@ -64,6 +65,7 @@ class Client:
         "catchingUp",
         "dialect",
         "dirty",
+        "dropped",
         "elements",
         "failedLogins",
         "fetches",
@@ -96,6 +98,7 @@ class Client:
         self.name: str | None = None
         self.failedLogins = 0
         self.gone = False
+        self.dropped = False
         self.elements: dict[str, Element] = {}
         self.fetches: dict[FetchId, Fetch] = {}
         self.routes: dict[bytes, Route] = {}

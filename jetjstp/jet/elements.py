@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Added", "Changed", "Element", "Elements", "Removed"]
 
+LARGE = 64 * 1024
+"""Bytes of a value that is told through the backlogs of its watchers, where it is bounded."""
+
 _UNREAD: Final = object()
 
 
@@ -167,7 +170,12 @@ class Elements:
         dirty = self.dirty
         dialect = None
         body = b""
+        large = element.value is not None and len(element.value) > LARGE
         for fetch in watchers:
+            if large:
+                # A frame for each fetch could fill the memory: let those be made when the client takes them.
+                fetch.client.fallBehind()
+                dirty.append(fetch.client)
             if fetch.plain:
                 channel = fetch.channel
                 if channel.stamp != stamp:

@@ -68,9 +68,9 @@ class Fetches:
         fetch = self._make(client, text, rule)
         client.fetches[id] = fetch
         self._elements.index.add(fetch)
-        fetch.waiting = self._candidates(rule)
+        fetch.waiting = []
         client.busy = True
-        self._slices.start(client, self._announce(fetch))
+        self._slices.start(client, self._announce(fetch, self._candidates(rule)))
 
     def _candidates(self, rule: Rule) -> list[Element]:
         path = rule.path
@@ -79,12 +79,27 @@ class Fetches:
         found = [element for name in path.exact if (element := self._elements.find(name)) is not None]
         return sorted(found, key=attrgetter("serial"))
 
-    def _announce(self, fetch: Fetch) -> Job:
+    def _announce(self, fetch: Fetch, present: list[Element]) -> Job:
+        yield from self._meet(fetch, present)
+        while fetch.waiting and not fetch.dead:
+            newcomers, fetch.waiting = fetch.waiting, []
+            yield from self._meet(fetch, newcomers)
+        if not fetch.dead:
+            for _ in fetch.complete():
+                yield STEP
+                if fetch.dead:
+                    break
+        while fetch.waiting and not fetch.dead:
+            newcomers, fetch.waiting = fetch.waiting, []
+            yield from self._meet(fetch, newcomers)
+        fetch.forget()
+        self._done(fetch.client)
+
+    def _meet(self, fetch: Fetch, elements: list[Element]) -> Job:
         client = fetch.client
-        assert fetch.waiting is not None
         size, portion = 0, min(PORTION, self._limits.highWater)
         yield from self._room(client)
-        for count, element in enumerate(fetch.waiting, 1):  # the list grows at its end while elements are added
+        for count, element in enumerate(elements, 1):
             if count % STRIDE == 0 or size > portion:
                 self._elements.load += size
                 size = 0
@@ -96,18 +111,7 @@ class Fetches:
                 fetch.meet(element)
                 if element.value is not None:
                     size += len(element.value)
-        else:
-            met = len(fetch.waiting)
-            for _ in fetch.complete():
-                yield STEP
-                if fetch.dead:
-                    break
-            for element in fetch.waiting[met:]:
-                if not (element.gone or fetch.dead):
-                    fetch.meet(element)
         self._elements.load += size
-        fetch.waiting = None
-        self._done(client)
 
     def _room(self, client: Client) -> Job:
         """Wait while a client takes nothing, or has yet to take much."""

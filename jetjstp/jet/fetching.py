@@ -24,6 +24,9 @@ __all__ = ["Fetch", "FetchId", "ValueFetch"]
 _FETCH, _SET, _CALL = Right.FETCH, Right.SET, Right.CALL
 _ADD, _CHANGE, _REMOVE = Event.ADD, Event.CHANGE, Event.REMOVE
 
+TIDY = 1000
+"""Elements that may have come and gone in a list of newcomers before it is tidied."""
+
 FetchId = tuple[str, str | float]
 """The type and the value of a fetch id, so that 1 and "1" differ."""
 
@@ -38,12 +41,13 @@ class Fetch:
     @ivar frames: The outbox of the client.
     @ivar plain: Whether changes may go straight to the outbox; false while the client is behind.
     @ivar dead: Whether it has ended. Elements may still refer to it for a while.
-    @ivar waiting: While the initial state is being announced: the elements whose turn is to come.
+    @ivar waiting: While the initial state is being announced: the elements that were added since.
     """
 
     __slots__ = (
         "_joined",
         "_joinedBy",
+        "_tidyAt",
         "channel",
         "client",
         "coalesce",
@@ -73,6 +77,7 @@ class Fetch:
         self.plain = self.isPlain and not client.behind
         self.dead = False
         self.waiting: list[Element] | None = None
+        self._tidyAt = TIDY
         self._joined: tuple[Fetch, ...] = ()
         self._joinedBy: tuple[Fetch, ...] = (self,)
 
@@ -109,9 +114,20 @@ class Fetch:
         if self.dead or not self.mayFetch(element):
             return
         if self.waiting is not None:
-            self.waiting.append(element)
+            self._wait(element, self.waiting)
         else:
             self.meet(element)
+
+    def _wait(self, element: Element, waiting: list[Element]) -> None:
+        if len(waiting) >= self._tidyAt:  # what came and went while the client took nothing is not to pile up
+            waiting[:] = [other for other in waiting if not other.removed]
+            self._tidyAt = 2 * len(waiting) + TIDY
+        waiting.append(element)
+
+    def forget(self) -> None:
+        """The initial state has been announced."""
+        self.waiting = None
+        self._joined, self._joinedBy = (), (self,)
 
     def meet(self, element: Element) -> None:
         """Take up an element that L{fits}, and announce it."""

@@ -167,17 +167,28 @@ class JetServer:
         clients = bus.dirty[:]
         bus.dirty.clear()
         for client in clients:
-            frames = client.frames
-            if not frames:
-                continue
-            receiver = self.receivers.get(client)
-            if receiver is None:
-                frames.clear()
-            elif load > SPILL and not client.behind and sum(map(len, frames)) > SPILL:
-                bus.spill(client)
+            try:
+                self._write(client, load)
+            except Exception:
+                # The fault of one link: the others are still to be written to.
+                self._log.failure("peer {id} could not be written to", id=client.id)
+                bus.drop(client, "it could not be written to")
+
+    def _write(self, client: Client, load: int) -> None:
+        frames = client.frames
+        receiver = self.receivers.get(client)
+        if receiver is None:
+            frames.clear()
+            return
+        if frames:
+            if load > SPILL and not client.behind and sum(map(len, frames)) > SPILL:
+                self.bus.spill(client)
             else:
-                receiver.link.write(frames)
-                frames.clear()
+                try:
+                    receiver.link.write(frames)
+                finally:
+                    frames.clear()
+        self.bus.catchUp(client)
 
     def _perform(self, effect: Effect) -> None:
         receiver = self.receivers.get(effect.client)

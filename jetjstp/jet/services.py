@@ -7,7 +7,7 @@ answer. Nothing has been changed when it raises.
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,9 @@ _ADD, _SET, _CALL = Right.ADD, Right.SET, Right.CALL
 
 LONGEST_TIMEOUT = 1e9
 """Seconds; for clocks that cannot count any further. The protocol has no upper bound."""
+
+LONGEST_FETCH_ID = 1024
+"""Bytes of a fetch id as JSON text: it is repeated in each notification."""
 
 FETCH_ALL = b'"fetch_all"'
 """The id of the one fetch of simple mode."""
@@ -141,6 +144,9 @@ def _target(bus: Bus, client: Client, path: str, right: Right) -> Element:
 
 def _route(bus: Bus, client: Client, request: Set | Call, element: Element, params: bytes, message: bytes) -> None:
     owner = element.owner
+    if owner.backlog.size > bus.limits.hardLimit // 2:
+        # Who asks too much of an owner that does not read must not get it dropped.
+        raise LimitExceeded("hardLimit", bus.limits.hardLimit)
     id = idOf(request.id)
     routedId = None
     if id is not None:
@@ -186,10 +192,12 @@ def _fetchId(members: dict[str, bytes], params: bytes) -> FetchId:
     text = members.get("id", b"null")
     if text == b"null":
         raise MissingParam("id", params)
+    if len(text) > LONGEST_FETCH_ID:
+        raise LimitExceeded("fetchId", LONGEST_FETCH_ID)
     id = valueOf(text)
     if isinstance(id, str):
         return "string", id
-    if isinstance(id, bool) or not isinstance(id, int | float) or not math.isfinite(id):
+    if isinstance(id, bool) or not isinstance(id, int | float) or not abs(id) <= sys.float_info.max:
         raise WrongType("id", params)
     return "number", id
 

@@ -30,6 +30,9 @@ __all__ = ["SortedFetch", "entriesOf", "keyOf"]
 STEP = 500
 """Entries of an initial window that are encoded in one step."""
 
+LARGE = 2000
+"""Entries of a window of which changes are told together: each may move all of them."""
+
 _Sent = list[tuple[str, bytes | None, bool]]
 
 
@@ -164,8 +167,16 @@ class SortedFetch(Fetch):
 
     def _holdBack(self, changed: Element | None) -> None:
         """Remember the window as the client knows it, before it changes, if nothing more is to be sent for now."""
-        if self._sent is None and self.client.behind and self.coalesces(None):
-            self._sent = self._window(changed)
+        client = self.client
+        if self._sent is not None:
+            return
+        if self.coalesce and self.count > LARGE:
+            # One difference for all changes of a turn, not thousands of entries for each.
+            client.fallBehind()
+            client.dirty.append(client)
+        elif not (client.behind and self.coalesces(None)):
+            return
+        self._sent = self._window(changed)
 
     def _window(self, changed: Element | None = None) -> _Sent:
         elements = self.order.slice(self.first, self.last + 1)

@@ -178,7 +178,7 @@ class RequestTests(LimitTestCase):
             peer.send({"id": number, "method": "set", "params": {"path": "a", "value": number}})
         error = exceeded("pendingPerPeer", 2)
         self.assertEqual(peer.take(), [{"id": 3, **error}])
-        first, _ = owner.take()
+        first = owner.take()[0]
         self.assertEqual(ask(self.memory.connect(), "set", path="a", value=1), None)
         owner.send({"id": first["id"], "result": True})
         peer.take()

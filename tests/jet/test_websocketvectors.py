@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import txaio
+from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
@@ -57,7 +58,7 @@ class WebSocketTranscriptTests(SynchronousTestCase):
         endpoint = MemoryEndpoint()
         Daemon(reactor=self.clock).listen(wsEndpoints=[endpoint], **options)
         assert endpoint.factory is not None
-        protocol = endpoint.factory.buildProtocol(None)
+        protocol = endpoint.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 12345))
         assert protocol is not None
         transport = _Transport()
         transport.protocol = protocol
