@@ -192,14 +192,14 @@ def _fetchId(members: dict[str, bytes], params: bytes) -> FetchId:
     text = members.get("id", b"null")
     if text == b"null":
         raise MissingParam("id", params)
+    id = valueOf(text)
+    if isinstance(id, bool) or not isinstance(id, str | int | float):
+        raise WrongType("id", params)
+    if isinstance(id, int | float) and not abs(id) <= sys.float_info.max:
+        raise WrongType("id", params)
     if len(text) > LONGEST_FETCH_ID:
         raise LimitExceeded("fetchId", LONGEST_FETCH_ID)
-    id = valueOf(text)
-    if isinstance(id, str):
-        return "string", id
-    if isinstance(id, bool) or not isinstance(id, int | float) or not abs(id) <= sys.float_info.max:
-        raise WrongType("id", params)
-    return "number", id
+    return ("string", id) if isinstance(id, str) else ("number", id)
 
 
 def _fetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:

@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 deterministic = settings(
+    max_examples=60,
     deadline=None,
     derandomize=True,
     database=None,
@@ -41,7 +42,7 @@ deterministic = settings(
 )
 """For property tests: the same examples each time."""
 
-deterministicAndFew = settings(deterministic, max_examples=50)
+deterministicAndFew = settings(deterministic, max_examples=40)
 """For those in which each example is a whole conversation."""
 
 SURROGATE = "\ud800"

@@ -339,8 +339,8 @@ class WebSocketTests(HostileTestCase):
         """A message that is too long ends the connection with 1009, in one frame or many, before all of it has come."""
 
         def inFragments(peer: WebSocketPeer) -> None:
-            peer.sendFrame(b" " * 6_000_000, fin=False)
-            peer.sendFrame(b" " * 6_000_000, fin=False, opcode=0)
+            peer.sendFrame(b" " * 9_700_000, fin=False)
+            peer.sendFrame(b" " * 400_000, fin=False, opcode=0)
 
         def announced(length: int) -> Callable[[WebSocketPeer], None]:
             return lambda peer: peer.socket.sendall(b"\x81\xff" + length.to_bytes(8, "big") + b"mask")
