@@ -25,6 +25,7 @@ class Limits:
     @ivar elementsPerPeer: States and methods of one peer, so that one peer alone cannot use up C{elements}.
     @ivar elements: States and methods in all: about half a gigabyte.
     @ivar fetchesPerPeer: Standing fetches of one peer: each may cost something at every change.
+    @ivar fetchId: Bytes of a fetch id as JSON text: each notification repeats it.
     @ivar pendingPerPeer: Requests of one peer that owners have not answered.
     @ivar pendingBytes: The size of those requests; a timeout repeats what was sent.
     @ivar rule: The text of one fetch rule; it is evaluated for many elements.
@@ -42,6 +43,7 @@ class Limits:
     elementsPerPeer: int = 250_000
     elements: int = 1_000_000
     fetchesPerPeer: int = 10_000
+    fetchId: int = 1024
     pendingPerPeer: int = 10_000
     pendingBytes: int = 64 * MEBIBYTE
     rule: int = 64 * 1024

@@ -43,9 +43,6 @@ _ADD, _SET, _CALL = Right.ADD, Right.SET, Right.CALL
 LONGEST_TIMEOUT = 1e9
 """Seconds; for clocks that cannot count any further. The protocol has no upper bound."""
 
-LONGEST_FETCH_ID = 1024
-"""Bytes of a fetch id as JSON text: it is repeated in each notification."""
-
 FETCH_ALL = b'"fetch_all"'
 """The id of the one fetch of simple mode."""
 
@@ -188,7 +185,7 @@ def _authenticate(bus: Bus, client: Client, request: Other, message: bytes) -> N
     bus.authenticate(client, request.id, user, password)
 
 
-def _fetchId(members: dict[str, bytes], params: bytes) -> FetchId:
+def _fetchId(members: dict[str, bytes], params: bytes, limit: int) -> FetchId:
     text = members.get("id", b"null")
     if text == b"null":
         raise MissingParam("id", params)
@@ -197,8 +194,8 @@ def _fetchId(members: dict[str, bytes], params: bytes) -> FetchId:
         raise WrongType("id", params)
     if isinstance(id, int | float) and not abs(id) <= sys.float_info.max:
         raise WrongType("id", params)
-    if len(text) > LONGEST_FETCH_ID:
-        raise LimitExceeded("fetchId", LONGEST_FETCH_ID)
+    if len(text) > limit:
+        raise LimitExceeded("fetchId", limit)
     return ("string", id) if isinstance(id, str) else ("number", id)
 
 
@@ -211,7 +208,7 @@ def _fetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:
         return
     members = requireObject(message, request.params)
     params = request.params or b""
-    id = _fetchId(members, params)
+    id = _fetchId(members, params, bus.limits.fetchId)
     rule = compileRule(members, params, bus.limits.rule)
     if id not in client.fetches and len(client.fetches) >= bus.limits.fetchesPerPeer:
         raise LimitExceeded("fetchesPerPeer", bus.limits.fetchesPerPeer)
@@ -226,7 +223,7 @@ def _unfetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:
         bus.fetches.end(client, ("string", "fetch_all"))
     else:
         members = requireObject(message, request.params, strict=False)
-        bus.fetches.end(client, _fetchId(members, request.params or b""))
+        bus.fetches.end(client, _fetchId(members, request.params or b"", bus.limits.fetchId))
     bus.succeed(client, request.id)
 
 

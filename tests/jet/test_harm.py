@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from jetjstp.jet.bus import Authenticate, Bus, Drop
 from jetjstp.jet.elements import LARGE
 from jetjstp.jet.errors import InvalidParams
-from jetjstp.jet.services import LONGEST_FETCH_ID
+from jetjstp.jet.limits import Limits
 from jetjstp.jet.windows import LARGE as LARGE_WINDOW
 from jetjstp.testing import MemoryDaemon
 from tests.jet.asking import ask
@@ -53,9 +53,10 @@ class BoundTests(SynchronousTestCase):
 
     def test_longFetchId(self) -> None:
         """A fetch id, which each notification repeats, has a greatest length."""
-        error = ask(self.reader, "fetch", id="x" * LONGEST_FETCH_ID)["error"]
-        self.assertEqual(error["data"], {"limitExceeded": "fetchId", "limit": LONGEST_FETCH_ID})
-        self.assertEqual(ask(self.reader, "fetch", id="x" * (LONGEST_FETCH_ID - 2)), {"result": True})
+        longest = Limits().fetchId
+        error = ask(self.reader, "fetch", id="x" * longest)["error"]
+        self.assertEqual(error["data"], {"limitExceeded": "fetchId", "limit": longest})
+        self.assertEqual(ask(self.reader, "fetch", id="x" * (longest - 2)), {"result": True})
 
     def test_hugeNumberAsFetchId(self) -> None:
         """A number beyond all numbers of JavaScript is no fetch id."""
