@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
 
+from jetjstp.jet.requests import EVERYBODY
+
 __all__ = ["RESERVED", "AccessRules", "Groups", "May", "Protected", "Right", "mayAccess"]
 
 RESERVED = "$daemon/"
@@ -41,7 +43,10 @@ class Groups(Protocol):
 
 
 class AccessRules(Protocol):
-    """The C{access} of an element: L{None} for a list that was not given."""
+    """
+    The C{access} of an element: L{None} for a list that was not given, L{EVERYBODY} for one that includes those who are
+    not logged in.
+    """
 
     @property
     def fetchGroups(self) -> Sequence[str] | None: ...
@@ -76,7 +81,9 @@ def mayAccess(user: Groups | None, right: Right, path: str, element: Protected |
     access = None if element is None else element.access
     if access is None:
         return True
+    groups = getattr(access, right.value)
+    if groups is EVERYBODY:
+        return True
     if user is None:
         return False
-    groups = getattr(access, right.value)
     return groups is None or not getattr(user, right.value).isdisjoint(groups)

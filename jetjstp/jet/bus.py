@@ -25,6 +25,7 @@ from jetjstp.jet.fetches import Fetches
 from jetjstp.jet.jsontext import UNREADABLE, itemsOf, quote, tooDeep
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.logins import FailedLogins
+from jetjstp.jet.nodejet3 import NODE_JET_3, speaksNodeJet3
 from jetjstp.jet.requests import Response, decode, explain, idOf
 from jetjstp.jet.routing import Routes
 from jetjstp.jet.services import SERVICES
@@ -48,6 +49,10 @@ class Authenticate(NamedTuple):
     id: Raw | UnsetType
     user: str
     password: str
+
+    def __repr__(self) -> str:
+        """Passwords are not for logs and tracebacks."""
+        return f"Authenticate(client={self.client!r}, id={self.id!r}, user={self.user!r}, password=...)"
 
 
 class Drop(NamedTuple):
@@ -96,7 +101,6 @@ class Bus:
         simple: bool = False,
         limits: Limits | None = None,
         may: May = mayAccess,
-        dialect: Dialect = NODE_JET_2,
     ) -> None:
         self.limits = limits or Limits()
         self.simple = simple
@@ -106,27 +110,32 @@ class Bus:
         self.elements = Elements()
         self.dirty = self.elements.dirty
         self.routes = Routes(self.limits)
-        self.info = self._describe(name, version)
-        self._dialect = dialect
+        self._name = name
+        self._version = version
         self._slices = Slices(self._faulty)
         self.fetches = Fetches(self.elements, self._slices, may, self.limits, self._done)
         self._failedLogins = FailedLogins(self.limits.failedLoginsPerMinute)
         self._clients = 0
         self._shallow = 2 * self.limits.depth  # bytes in which text cannot nest too deeply
 
-    def _describe(self, name: str, version: str) -> bytes:
-        return (
-            b'{"name":%b,"version":%b,"protocolVersion":"%b","features":'
-            b'{"batches":true,"authentication":true,"fetch":"%b"}}'
-        ) % (quote(name), quote(version), PROTOCOL_VERSION.encode(), b"simple" if self.simple else b"full")
+    def describe(self, dialect: Dialect) -> bytes:
+        """What C{info} answers."""
+        names = quote(self._name), quote(self._version), PROTOCOL_VERSION.encode()
+        head = b'{"name":%b,"version":%b,"protocolVersion":"%b","features":' % names
+        return head + dialect.features(self.simple) + b"}"
 
     # Inputs
 
-    def connected(self, outlet: Outlet, identity: Groups | None = None) -> Client:
-        """A peer is there; it may have been authenticated by its handshake."""
+    def connected(self, outlet: Outlet, identity: Groups | None = None, dialect: Dialect | None = None) -> Client:
+        """
+        A peer is there; it may have been authenticated by its handshake.
+
+        @param dialect: What it speaks; L{None} to find that out.
+        """
         self._clients += 1
         backlog = Backlog(self.limits.hardLimit)
-        client = Client(str(self._clients), outlet, self._dialect, self.dirty, backlog)
+        client = Client(str(self._clients), outlet, dialect or NODE_JET_2, self.dirty, backlog)
+        client.unheard = dialect is None
         backlog.overflowed = lambda: self.drop(client, "it does not read what it asked for")
         client.identity = identity
         return client
@@ -136,6 +145,10 @@ class Bus:
         self.now = now
         if client.gone or client.dropped:
             return
+        if client.unheard and messages:
+            client.unheard = False
+            if speaksNodeJet3(messages[0]):
+                client.dialect = NODE_JET_3
         if client.busy or client.reading:
             client.inbox.extend(messages)
             self._hold(client)
@@ -157,11 +170,20 @@ class Bus:
         @param identity: Who it is; L{None} for a user without rights of his own, which changes nothing.
         @param auth: What to answer.
         """
-        if not client.gone:
-            if identity is not None:
-                client.identity = identity
-            self.answer(client, id, auth)
+        if client.gone:
+            return
+
+        def answer() -> None:
+            self.answer(client, id, client.dialect.loggedIn(auth))
             self._done(client)
+
+        isOther = identity is not None and identity != client.identity
+        if identity is not None:
+            client.identity = identity
+        if isOther and client.fetches:
+            self.fetches.renew(client, answer)
+        else:
+            answer()
 
     def refused(self, client: Client, id: Raw | UnsetType, error: JetError | None, now: float) -> None:
         """
@@ -300,7 +322,10 @@ class Bus:
             client.send(client.dialect.error(None, PARSE_ERROR))
             return
         if type(request) is Response:
-            self.routes.answer(client, message, request)
+            try:
+                self.routes.answer(client, message, request)
+            except Exception:  # who waits for it is told when its time is over
+                self.log.failure("an answer of peer {id} could not be passed on", id=client.id)
             return
         try:
             SERVICES[type(request)](self, client, request, message)  # type: ignore[index]

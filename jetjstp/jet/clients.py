@@ -42,6 +42,8 @@ class Client:
     @ivar id: Names the client in logs and events; of no meaning on the wire.
     @ivar identity: Who logged in; L{None} before.
     @ivar name: What the peer called itself with C{config}.
+    @ivar dialect: What it speaks; it may be known only when its first message is here, before anything is sent.
+    @ivar unheard: Whether that is still to be seen.
     @ivar gone: Whether the client has left; what it owned is gone with it.
     @ivar dropped: Whether its connection is being ended: what it sent is not looked at any more.
     @ivar elements: What it owns, in the order of adding.
@@ -76,7 +78,6 @@ class Client:
         "inbox",
         "kind",
         "name",
-        "outlet",
         "pack",
         "parked",
         "pending",
@@ -84,15 +85,16 @@ class Client:
         "reading",
         "readingPaused",
         "routes",
+        "unheard",
     )
 
     def __init__(self, id: str, outlet: Outlet, dialect: Dialect, dirty: list[Client], backlog: Backlog) -> None:
         self.id = id
-        self.outlet = outlet
         self.kind = outlet.kind
         self.address = outlet.address
         self.pack = outlet.pack
         self.dialect = dialect
+        self.unheard = False
         self.dirty = dirty
         self.identity: Groups | None = None
         self.name: str | None = None

@@ -29,18 +29,21 @@ from jetjstp.emitter import Emitter
 from jetjstp.framing import LengthPrefixed
 from jetjstp.interfaces import IAuthPolicy
 from jetjstp.jet.bus import Bus
+from jetjstp.jet.dialects import NODE_JET_2, Dialect
 from jetjstp.jet.embedding import DaemonService
 from jetjstp.jet.limits import Limits
+from jetjstp.jet.nodejet3 import NODE_JET_3
 from jetjstp.jet.protocol import ConnectedPeer, JetServer
 from jetjstp.links.exposure import beyondLoopback
 from jetjstp.links.origins import OriginRules, UpgradeRequest
 from jetjstp.links.settings import LinkSettings, checkSeconds
-from jetjstp.links.stream import StreamFactory
+from jetjstp.links.stream import StreamFactory, StreamLink
+from jetjstp.links.webside import WebSocketSide
 from jetjstp.links.website import WebSocketResource, hookOntoSite
 from jetjstp.links.websocket import WebSocketLinkFactory
 from jetjstp.policies.users import UsersPolicy, checkAuth
 
-__all__ = ["TCP_PORT", "WEBSOCKET_PORT", "Daemon"]
+__all__ = ["DIALECTS", "TCP_PORT", "WEBSOCKET_PORT", "Daemon", "DialectName"]
 
 TCP_PORT = 11122
 WEBSOCKET_PORT = 11123
@@ -55,8 +58,13 @@ GOING_AWAY = 1001
 """Close codes of RFC 6455, section 7.4.1."""
 
 Endpoint = str | IStreamServerEndpoint
+DialectName = Literal["auto", "2", "3"]
 GetAuthentication = Callable[[UpgradeRequest], Any]
 PeerHandler = Callable[[ConnectedPeer], Any]
+
+DIALECTS: dict[str, Dialect | None] = {"auto": None, "2": NODE_JET_2, "3": NODE_JET_3}
+"""What C{dialect} may be."""
+
 _H = TypeVar("_H", bound=PeerHandler)
 PeerEvent = Literal["connection", "disconnect"]
 
@@ -110,7 +118,10 @@ class Daemon(Emitter):
         self._listening: set[Deferred[list[IListeningPort]]] = set()
         # Those that nothing listens with any more go by themselves.
         self._webSocketFactories: WeakSet[WebSocketLinkFactory] = WeakSet()
-        self._streamFactory: StreamFactory | None = None
+        self._streamFactories: dict[Dialect | None, StreamFactory] = {}
+        # The connections of all factories of one kind: their number is limited together.
+        self._streamLinks: set[StreamLink] = set()
+        self._webSocketLinks: set[WebSocketSide] = set()
 
     @overload  # type: ignore[override]  # narrower on purpose: only the names of our events
     def on(self, name: PeerEvent) -> Callable[[_H], _H]: ...
@@ -133,6 +144,7 @@ class Daemon(Emitter):
         origins: Sequence[str] | None = None,
         endpoints: Sequence[Endpoint] = (),
         wsEndpoints: Sequence[Endpoint] = (),
+        dialect: DialectName = "auto",
     ) -> Deferred[list[IListeningPort]]:
         """
         Listen. May be called more than once. With nothing said about where: on all interfaces, TCP port 11122 and
@@ -150,6 +162,8 @@ class Daemon(Emitter):
             C{["*"]} for all. Also what a C{Host} may be on the loopback interface.
         @param endpoints: More places for the trivial protocol: server endpoint descriptions or endpoints.
         @param wsEndpoints: More places for WebSocket.
+        @param dialect: What the peers there speak: C{"2"} is npm node-jet 2, which lua-jet and our own peers speak too,
+            C{"3"} is npm node-jet 3, and with C{"auto"} the first message of each peer tells.
         @return: Fires with the new ports, in the order of C{tcpPort}, C{endpoints}, C{wsPort}, C{wsEndpoints}; fails
             with what prevented one of them, none of the others is open then. Cancelled if the daemon is closed before.
         @raise TypeError: The options were given as an object.
@@ -157,6 +171,7 @@ class Daemon(Emitter):
         """
         if args:
             raise TypeError("listen takes keywords: listen(tcpPort=11122, wsPort=11123), not an options object")
+        spoken = _dialectOf(dialect)
         if wsPort is not None and server is not None:
             raise ValueError("wsPort and server exclude each other")
         if wsPingInterval:
@@ -166,9 +181,9 @@ class Daemon(Emitter):
         streams = self._endpoints("tcpPort", tcpPort, endpoints)
         webSockets = self._endpoints("wsPort", wsPort, wsEndpoints)
         if server is not None or webSockets:
-            factory = self._webSocketFactory(wsPingInterval, wsGetAuthentication, origins)
+            factory = self._webSocketFactory(wsPingInterval, wsGetAuthentication, origins, spoken)
         places: list[tuple[IStreamServerEndpoint, IProtocolFactory]] = []
-        places += [(endpoint, self._streams()) for endpoint in streams]
+        places += [(endpoint, self._streams(spoken)) for endpoint in streams]
         places += [(endpoint, factory) for endpoint in webSockets]
         self._warnIfOpen(tcpPort, wsPort, [*endpoints, *wsEndpoints])
         hook = None if server is None else partial(hookOntoSite, server, WebSocketResource(factory))
@@ -225,18 +240,27 @@ class Daemon(Emitter):
                 "{places}: open to every host that can reach it, without users or a policy", places=", ".join(beyond)
             )
 
-    def _streams(self) -> StreamFactory:
-        if self._streamFactory is None:
-            self._streamFactory = StreamFactory(
-                lambda: LengthPrefixed(self._limits.message), self._server.receiver, self._settings, self._reactor
+    def _streams(self, dialect: Dialect | None) -> StreamFactory:
+        factory = self._streamFactories.get(dialect)
+        if factory is None:
+            factory = self._streamFactories[dialect] = StreamFactory(
+                lambda: LengthPrefixed(self._limits.message),
+                self._server.receiverOf(dialect),
+                self._settings,
+                self._reactor,
             )
-        return self._streamFactory
+            factory.links = self._streamLinks
+        return factory
 
     def _webSocketFactory(
-        self, pingInterval: float, getAuthentication: GetAuthentication | None, origins: Sequence[str] | None
+        self,
+        pingInterval: float,
+        getAuthentication: GetAuthentication | None,
+        origins: Sequence[str] | None,
+        dialect: Dialect | None,
     ) -> WebSocketLinkFactory:
         factory = WebSocketLinkFactory(
-            self._server.receiver,
+            self._server.receiverOf(dialect),
             protocols=(SUBPROTOCOL,),
             maxMessage=self._limits.message,
             pingInterval=pingInterval,
@@ -245,6 +269,7 @@ class Daemon(Emitter):
             settings=self._settings,
             reactor=self._reactor,
         )
+        factory.situation.links = self._webSocketLinks
         self._webSocketFactories.add(factory)
         return factory
 
@@ -254,13 +279,15 @@ class Daemon(Emitter):
         wsPingInterval: float = 5.0,
         wsGetAuthentication: GetAuthentication | None = None,
         origins: Sequence[str] | None = None,
+        dialect: DialectName = "auto",
     ) -> IResource:
         """
         A resource that serves WebSocket peers where it stands in a site; for the parameters see L{listen}.
         """
         if wsPingInterval:
             checkSeconds("wsPingInterval", wsPingInterval, LONGEST_PING)
-        return WebSocketResource(self._webSocketFactory(wsPingInterval, wsGetAuthentication, origins))
+        factory = self._webSocketFactory(wsPingInterval, wsGetAuthentication, origins, _dialectOf(dialect))
+        return WebSocketResource(factory)
 
     @property
     def peers(self) -> list[ConnectedPeer]:
@@ -284,9 +311,9 @@ class Daemon(Emitter):
             undo()
         for factory in list(self._webSocketFactories):
             factory.closeCode = GOING_AWAY
-            for link in list(factory.links):
-                if not link.isLive:  # its handshake is not done: it is no peer yet, and is to be none
-                    link.abort()
+        for link in list(self._webSocketLinks):
+            if not link.isLive:  # its handshake is not done: it is no peer yet, and is to be none
+                link.abort()
         await DeferredList([maybeDeferred(port.stopListening).addErrback(self._stuck) for port in ports])
         await self._server.closeAll()
         for factory in list(self._webSocketFactories):  # a resource may go on serving
@@ -302,6 +329,12 @@ class Daemon(Emitter):
         @param where: As for L{listen}.
         """
         return DaemonService(lambda: self.listen(**where), self.close, self._reactor)
+
+
+def _dialectOf(name: str) -> Dialect | None:
+    if not isinstance(name, str) or name not in DIALECTS:
+        raise ValueError(f'dialect must be "auto", "2" or "3", not {name!r}')
+    return DIALECTS[name]
 
 
 def _checked(getAuthentication: GetAuthentication) -> GetAuthentication:

@@ -18,6 +18,7 @@ from jetjstp.jet.requests import Access
 
 if TYPE_CHECKING:
     from jetjstp.jet.clients import Client
+    from jetjstp.jet.dialects import Dialect
     from jetjstp.jet.fetching import Fetch
 
 __all__ = ["Added", "Changed", "Element", "Elements", "Removed"]
@@ -170,6 +171,7 @@ class Elements:
         dirty = self.dirty
         dialect = None
         body = b""
+        bodies: dict[Dialect, bytes] | None = None  # only needed where a second dialect is met
         large = element.value is not None and len(element.value) > LARGE
         for fetch in watchers:
             if large:
@@ -180,9 +182,16 @@ class Elements:
                 channel = fetch.channel
                 if channel.stamp != stamp:
                     if channel.dialect is not dialect:
+                        if dialect is not None:
+                            if bodies is None:
+                                bodies = {}
+                            bodies[dialect] = body
                         dialect = channel.dialect
-                        encode = dialect.changed if changed else dialect.removed
-                        body = encode(element.path, element.value)
+                        known = None if bodies is None else bodies.get(dialect)
+                        if known is None:
+                            encode = dialect.changed if changed else dialect.removed
+                            known = encode(element.path, element.value)
+                        body = known
                     channel.stamp = stamp
                     channel.frame = channel.frameOf(body)
                 frames = fetch.frames

@@ -62,15 +62,21 @@ class Fetches:
         kind = SortedFetch if rule.sort is not None else Fetch if rule.value is None else ValueFetch
         return kind(client, rule, self._channel(client, text), self._serial, self._may, self._limits.highWater)
 
-    def start(self, client: Client, id: FetchId, text: bytes, rule: Rule) -> None:
-        """Set up a fetch, in place of the one with the same id, and announce its initial state."""
+    def start(
+        self, client: Client, id: FetchId, text: bytes, rule: Rule, announced: Callable[[], None] | None = None
+    ) -> None:
+        """
+        Set up a fetch, in place of the one with the same id, and announce its initial state.
+
+        @param announced: Called when that is done.
+        """
         self.end(client, id)
         fetch = self._make(client, text, rule)
         client.fetches[id] = fetch
         self._elements.index.add(fetch)
         fetch.waiting = []
         client.busy = True
-        self._slices.start(client, self._announce(fetch, self._candidates(rule)))
+        self._slices.start(client, self._announce(fetch, self._candidates(rule), announced))
 
     def _candidates(self, rule: Rule) -> list[Element]:
         path = rule.path
@@ -79,7 +85,7 @@ class Fetches:
         found = [element for name in path.exact if (element := self._elements.find(name)) is not None]
         return sorted(found, key=attrgetter("serial"))
 
-    def _announce(self, fetch: Fetch, present: list[Element]) -> Job:
+    def _announce(self, fetch: Fetch, present: list[Element], announced: Callable[[], None] | None) -> Job:
         yield from self._meet(fetch, present)
         while fetch.waiting and not fetch.dead:
             newcomers, fetch.waiting = fetch.waiting, []
@@ -93,6 +99,8 @@ class Fetches:
             newcomers, fetch.waiting = fetch.waiting, []
             yield from self._meet(fetch, newcomers)
         fetch.forget()
+        if announced is not None and not fetch.client.gone:
+            announced()
         self._done(fetch.client)
 
     def _meet(self, fetch: Fetch, elements: list[Element]) -> Job:
@@ -117,6 +125,66 @@ class Fetches:
         """Wait while a client takes nothing, or has yet to take much."""
         while not client.gone and (client.blocked or client.backlog.size > self._limits.highWater):
             yield BLOCKED if client.blocked else STEP
+
+    def renew(self, client: Client, renewed: Callable[[], None]) -> None:
+        """
+        Let the fetches of a client follow its new rights: what it may not see any more is removed, what it may see now
+        is added.
+
+        @param renewed: Called when that is done; until then the client is busy.
+        """
+        client.busy = True
+        self._slices.start(client, self._renew(client, renewed))
+
+    def _renew(self, client: Client, renewed: Callable[[], None]) -> Job:
+        looked = 0
+        for fetch in list(client.fetches.values()):
+            elements = self._candidates(fetch.rule)
+            yield from self._review(fetch, elements)
+            fetch.forget()
+            if client.gone:
+                return
+            looked += 1 + len(elements) % STRIDE
+            if looked >= STRIDE:  # there may be thousands of fetches with little to look at
+                looked = 0
+                yield STEP
+        if not client.gone:
+            renewed()
+
+    def _review(self, fetch: Fetch, elements: list[Element]) -> Job:
+        """Let one fetch follow the rights of its client. What is added meanwhile is announced to it as ever."""
+        client = fetch.client
+        matches = fetch.pathRule.matches
+        size, portion = 0, min(PORTION, self._limits.highWater)
+        # As in watch: elements in a row mostly have the same watchers, of which there may be many.
+        watchers: tuple[Fetch, ...] = ()
+        without: tuple[Fetch, ...] | None = None
+        told = False
+        yield from self._room(client)
+        for count, element in enumerate(elements, 1):
+            if count % STRIDE == 0 or size > portion:
+                self._elements.load += size
+                size = 0
+                yield STEP
+                yield from self._room(client)
+            if fetch.dead:
+                break
+            if element.gone or not (matches is None or matches(element.path)):
+                continue
+            if element.watchers is not watchers:
+                watchers, without = element.watchers, None
+                told = fetch in watchers
+            if told == fetch.mayFetch(element):
+                continue
+            if told:
+                if without is None:
+                    without = tuple(watcher for watcher in watchers if watcher is not fetch)
+                element.watchers = without
+                fetch.disappeared(element)
+            else:
+                fetch.meet(element)
+            size += len(element.value or b"")
+        self._elements.load += size
 
     def end(self, client: Client, id: FetchId) -> None:
         """End a fetch; nothing happens if there is none."""
@@ -194,12 +262,12 @@ class Fetches:
                     return
             if element.gone or not fetch.fits(element):
                 continue
-            if fetch.rule.value is not None and not fetch.rule.value(element.read()):
+            if not fetch.holds(element):
                 continue
             if isinstance(fetch, SortedFetch):
                 found.append(element)
                 continue
-            entry = dialect.added(element.path, element.value, fetch.flag(element))
+            entry = dialect.found(element.path, element.value, fetch.flag(element))
             entries.append(entry)
             size += len(entry) + 1
             if size > self._limits.hardLimit:

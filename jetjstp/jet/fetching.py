@@ -100,7 +100,13 @@ class Fetch:
         return (matches is None or matches(element.path)) and self.mayFetch(element)
 
     def mayFetch(self, element: Element) -> bool:
+        if not self.rule.methods and element.isMethod:
+            return False
         return self.may(self.client.identity, _FETCH, element.path, element)
+
+    def holds(self, element: Element) -> bool:
+        """Whether the value rule holds, if there is one."""
+        return self.rule.value is None or self.rule.value(element.read())
 
     def flag(self, element: Element) -> bool:
         """The C{fetchOnly} flag: nobody may set or call the element, or this client may not."""
@@ -206,12 +212,9 @@ class ValueFetch(Fetch):
         super().end()
         self._inside.clear()
 
-    def _holds(self, element: Element) -> bool:
-        return self.rule.value is None or self.rule.value(element.read())
-
     def meet(self, element: Element) -> None:
         self.watch(element)
-        if self._holds(element):
+        if self.holds(element):
             self._inside.add(element)
             self.tell(_ADD, element)
 
@@ -219,7 +222,7 @@ class ValueFetch(Fetch):
         if self.dead:
             return
         before = element in self._inside
-        if self._holds(element):
+        if self.holds(element):
             if before:
                 self.tell(_CHANGE, element)
             else:

@@ -11,6 +11,10 @@ __all__ = ["Limits"]
 MEBIBYTE = 1024 * 1024
 
 
+DEEPEST = 500
+"""More than that cannot be had: Python reads and writes JSON by recursion, on the stack that it has left (some 900)."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """
@@ -20,7 +24,7 @@ class Limits:
     request is to blame, the connection is closed.
 
     @ivar message: The longest message in either framing. lua-jet closes above the same figure.
-    @ivar depth: How deep arrays and objects may nest; real values stay below ten.
+    @ivar depth: How deep arrays and objects may nest; real values stay below ten. At most L{DEEPEST}.
     @ivar path: Characters of a path. Paths are kept, indexed, and sent with each notification.
     @ivar elementsPerPeer: States and methods of one peer, so that one peer alone cannot use up C{elements}.
     @ivar elements: States and methods in all: about half a gigabyte.
@@ -58,5 +62,7 @@ class Limits:
             value = getattr(self, field.name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"limit {field.name} must be a positive integer, not {value!r}")
+        if self.depth > DEEPEST:
+            raise ValueError(f"limit depth ({self.depth}) must not exceed {DEEPEST}, which Python can read at all")
         if self.hardLimit <= self.highWater:
             raise ValueError(f"limit hardLimit ({self.hardLimit}) must exceed highWater ({self.highWater})")

@@ -17,6 +17,7 @@ from jetjstp.driver import Driver
 from jetjstp.interfaces import IAuthPolicy, Identity, LoginFailed, MessageLink, UnknownUser, WrongPassword
 from jetjstp.jet.bus import Authenticate, Bus, Drop, Effect, PauseReading, ResumeReading
 from jetjstp.jet.clients import Client
+from jetjstp.jet.dialects import Dialect
 from jetjstp.jet.errors import InvalidParams
 from jetjstp.policies.users import checkAuth
 
@@ -60,13 +61,14 @@ class ConnectedPeer:
 class JetReceiver:
     """One connection of the daemon."""
 
-    def __init__(self, server: JetServer) -> None:
+    def __init__(self, server: JetServer, dialect: Dialect | None) -> None:
         self._server = server
+        self._dialect = dialect
 
     def linkOpened(self, link: MessageLink) -> None:
         server = self._server
         self._link = link
-        self.client = server.bus.connected(link, self._handshakeIdentity(link))
+        self.client = server.bus.connected(link, self._handshakeIdentity(link), self._dialect)
         self.peer = ConnectedPeer(self.client)
         server.receivers[self.client] = self
         server.tell("connection", self.peer)
@@ -128,9 +130,9 @@ class JetServer:
         self._policy = policy
         self._closed: list[Deferred[None]] = []
 
-    def receiver(self) -> JetReceiver:
-        """The receiver of a new link."""
-        return JetReceiver(self)
+    def receiverOf(self, dialect: Dialect | None) -> Callable[[], JetReceiver]:
+        """What makes the receivers of new links to peers of a dialect, or, with L{None}, of any that we know."""
+        return lambda: JetReceiver(self, dialect)
 
     def closeAll(self) -> Deferred[None]:
         """End all connections; fires when they are gone, and what they leave to be done is done."""

@@ -11,7 +11,8 @@ all. The two agree on what is valid; only their speed differs.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -20,6 +21,7 @@ from jetjstp.jet.errors import InvalidRequest, MissingParam, WrongType
 from jetjstp.jet.jsontext import membersOf, valueOf
 
 __all__ = [
+    "EVERYBODY",
     "Access",
     "Add",
     "AddParams",
@@ -44,13 +46,28 @@ __all__ = [
 
 Optional = Raw | UnsetType
 
+EVERYBODY: Final[Sequence[str]] = ("everybody",)
+"""In place of a list of groups: whoever is connected, logged in or not. It is known by its identity."""
+
 
 class Access(Struct, frozen=True, gc=False):
-    """Section 10.3: which groups may use an element. L{None} for a list that is not given."""
+    """
+    Section 10.3: which groups may use an element. L{None} for a list that is not given.
 
-    fetchGroups: list[str] | None = None
-    setGroups: list[str] | None = None
-    callGroups: list[str] | None = None
+    @ivar read: What node-jet 3 has instead of lists, as it was sent; C{write} alike. Their dialect makes lists of them.
+    """
+
+    fetchGroups: Sequence[str] | None = None
+    setGroups: Sequence[str] | None = None
+    callGroups: Sequence[str] | None = None
+    read: Optional = UNSET
+    write: Optional = UNSET
+
+    def lists(self) -> Access:
+        """The same without C{read} and C{write}; these are views of a whole message, and not to be kept."""
+        if self.read is UNSET and self.write is UNSET:
+            return self
+        return Access(self.fetchGroups, self.setGroups, self.callGroups)
 
 
 class AddParams(Struct, gc=False):
@@ -237,12 +254,13 @@ def _access(members: dict[str, bytes], params: bytes) -> Access | None:
     if access is None:
         raise WrongType("access", params)
     lists: dict[str, list[str] | None] = {}
-    for name in Access.__struct_fields__:
+    for name in ("fetchGroups", "setGroups", "callGroups"):
         groups = valueOf(access.get(name, b"null"))
         if groups is not None and not (isinstance(groups, list) and all(isinstance(group, str) for group in groups)):
             raise WrongType(name, text)
         lists[name] = groups
-    return Access(**lists)
+    read, write = (Raw(access[name]) if name in access else UNSET for name in ("read", "write"))
+    return Access(**lists, read=read, write=write)
 
 
 def requireObject(message: bytes, params: bytes | None, strict: bool = True) -> dict[str, bytes]:

@@ -16,6 +16,7 @@ from jetjstp.jet.requests import Response, idOf, paramsOf
 
 if TYPE_CHECKING:
     from jetjstp.jet.clients import Client
+    from jetjstp.jet.dialects import Dialect
 
 __all__ = ["DEFAULT_TIMEOUT", "Route", "Routes"]
 
@@ -104,8 +105,13 @@ class Routes:
             if route is None:
                 return
             id = None
+        requester = route.requester
+        if owner.dialect is requester.dialect:
+            answer = _readdress(message, id, route.id)
+        else:
+            answer = _translated(message, owner.dialect, route)
         self._close(route)
-        route.requester.send(_readdress(message, id, route.id))
+        requester.send(answer)
 
     def _respelled(self, owner: Client, message: bytes) -> Route | None:
         if not owner.routes:
@@ -165,6 +171,15 @@ class Routes:
             self._close(route)
             requester = route.requester
             requester.send(requester.dialect.error(route.id, ownerGone()))
+
+
+def _translated(message: bytes, dialect: Dialect, route: Route) -> bytes:
+    """The answer of an owner that speaks a dialect for a requester that speaks another one."""
+    members = membersOf(message) or {}
+    requester = route.requester.dialect
+    if members.get("error", b"null") != b"null" or "result" not in members:
+        return requester.error(route.id, dialect.ownerError(members["error"]))
+    return requester.result(route.id, dialect.ownerResult(route.request, members["result"]))
 
 
 def _readdress(message: bytes, old: bytes | None, new: bytes) -> bytes:

@@ -42,12 +42,14 @@ class Rule(NamedTuple):
     @ivar value: Which values fit, L{None} if all do; methods have the value L{jetjstp.jet.fields.UNDEFINED}.
     @ivar sort: L{None} unless sorted.
     @ivar coalesce: What a fetch says of slow connections: L{True} coalesces early, L{False} never.
+    @ivar methods: Whether methods fit at all.
     """
 
     path: PathRule
     value: ValueTest | None
     sort: SortRule | None
     coalesce: bool | None
+    methods: bool = True
 
 
 EVERYTHING = Rule(PathRule(None), None, None, None)

@@ -24,7 +24,7 @@ from twisted.python.usage import Options as UsageOptions
 
 from jetjstp import __version__
 from jetjstp.interfaces import IAuthPolicyFactory
-from jetjstp.jet.daemon import Daemon
+from jetjstp.jet.daemon import DIALECTS, Daemon, DialectName
 from jetjstp.jet.limits import Limits
 from jetjstp.links.exposure import beyondLoopback
 from jetjstp.links.listeners import Listener, ListenFailed, reasonOf
@@ -99,7 +99,9 @@ class Options(UsageOptions):
 
     optFlags = [["anonymous", None, "Let everybody in who can connect, also from other machines and without a login."]]
 
-    compData = Completions(optActions={"fetch-mode": CompleteList(["full", "simple"])})
+    compData = Completions(
+        optActions={"fetch-mode": CompleteList(["full", "simple"]), "dialect": CompleteList(list(DIALECTS))}
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,6 +110,7 @@ class Options(UsageOptions):
         self["origins"] = []
         self["authPolicy"] = None
         self["fetchMode"] = "full"
+        self["dialect"] = "auto"
         self["name"] = "jetjstp"
         self["wsPing"] = 5.0
         self["limits"] = Limits()
@@ -173,6 +176,15 @@ class Options(UsageOptions):
         if mode not in ("full", "simple"):
             raise UsageError(f"--fetch-mode {mode!r} is unknown; write full or simple")
         self["fetchMode"] = mode
+
+    def opt_dialect(self, dialect: str) -> None:
+        """
+        What peers speak: "2" or "3" as npm node-jet of that version, "auto" to tell by their first message.
+        [default: auto]
+        """
+        if dialect not in DIALECTS:
+            raise UsageError(f"--dialect {dialect!r} is unknown; write auto, 2 or 3")
+        self["dialect"] = dialect
 
     def opt_name(self, name: str) -> None:
         """
@@ -284,6 +296,7 @@ class JetService(Service):
         *,
         origins: Sequence[str] | None = None,
         wsPingInterval: float = 5.0,
+        dialect: DialectName = "auto",
         remarks: Sequence[str] = (),
         reactor: IReactorCore,
     ) -> None:
@@ -292,6 +305,7 @@ class JetService(Service):
         self._webSocketListeners = webSocketListeners
         self._origins = origins
         self._wsPingInterval = wsPingInterval
+        self._dialect: DialectName = dialect
         self._remarks = remarks
         self._reactor = reactor
         self._listening: Deferred[None] | None = None
@@ -338,6 +352,7 @@ class JetService(Service):
             wsEndpoints=self._webSocketListeners,
             wsPingInterval=self._wsPingInterval,
             origins=self._origins,
+            dialect=self._dialect,
         )
         self._listening = listening.addCallbacks(self._opened, self._refused)
         self._turn(lambda: self._settled)
@@ -422,6 +437,7 @@ def makeService(options: Options) -> JetService:
         options["webSocketListeners"],
         origins=options["origins"] or None,
         wsPingInterval=options["wsPing"],
+        dialect=options["dialect"],
         remarks=_remarks(options),
         reactor=reactor,
     )

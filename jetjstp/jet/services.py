@@ -29,7 +29,7 @@ from jetjstp.jet.requests import (
     requireObject,
     requireText,
 )
-from jetjstp.jet.rules import EVERYTHING, compileRule
+from jetjstp.jet.rules import EVERYTHING, Rule, compileRule
 
 if TYPE_CHECKING:
     from jetjstp.jet.bus import Bus
@@ -43,7 +43,7 @@ _ADD, _SET, _CALL = Right.ADD, Right.SET, Right.CALL
 LONGEST_TIMEOUT = 1e9
 """Seconds; for clocks that cannot count any further. The protocol has no upper bound."""
 
-FETCH_ALL = b'"fetch_all"'
+FETCH_ALL = ("string", "fetch_all")
 """The id of the one fetch of simple mode."""
 
 
@@ -68,10 +68,11 @@ def _add(bus: Bus, client: Client, request: Add, message: bytes) -> None:
         raise LimitExceeded("elementsPerPeer", limits.elementsPerPeer)
     if len(elements) >= limits.elements:
         raise LimitExceeded("elements", limits.elements)
+    access = None if params.access is None else client.dialect.access(params.access)
     element = Element(path, None if params.value is UNSET else bytes(params.value), client)
     if params.fetchOnly is not UNSET:
         element.fetchOnly = truthy(params.fetchOnly)
-    element.access = params.access
+    element.access = access
     if params.timeout is not UNSET:
         element.timeout = _timeoutOf(params.timeout)
     elements.apply(Added(element))
@@ -99,9 +100,16 @@ def _change(bus: Bus, client: Client, request: Change, message: bytes) -> None:
     element = client.elements.get(params.path)
     if element is None:
         element = _owned(bus, client, params.path)
-    if element.value is None:
+    if element.value is not None:
+        bus.elements.apply(Changed(element, bytes(params.value)))
+    elif client.dialect.valueComesLater:
+        state = Element(
+            element.path, bytes(params.value), client, element.fetchOnly, element.access, timeout=element.timeout
+        )
+        bus.elements.apply(Removed(element))
+        bus.elements.apply(Added(state))
+    else:
         raise InvalidParams("wrongKind", params.path)
-    bus.elements.apply(Changed(element, bytes(params.value)))
     if request.id is not UNSET:
         bus.succeed(client, request.id)
 
@@ -109,20 +117,19 @@ def _change(bus: Bus, client: Client, request: Change, message: bytes) -> None:
 def _set(bus: Bus, client: Client, request: Set, message: bytes) -> None:
     params = request.params
     element = _target(bus, client, params.path, _SET)
-    forwarded = b"{" if params.value is UNSET else b'{"value":' + bytes(params.value)
-    if params.valueAsResult is not UNSET:
-        comma = b"," if len(forwarded) > 1 else b""
-        forwarded += comma + b'"valueAsResult":' + bytes(params.valueAsResult)
-    forwarded += b"}"
-    _route(bus, client, request, element, forwarded, message)
+    routedId = _route(bus, client, request, element, message)
+    value = None if params.value is UNSET else bytes(params.value)
+    valueAsResult = None if params.valueAsResult is UNSET else bytes(params.valueAsResult)
+    owner = element.owner
+    owner.send(owner.dialect.routedSet(routedId, element.path, value, valueAsResult))
 
 
 def _call(bus: Bus, client: Client, request: Call, message: bytes) -> None:
     params = request.params
     element = _target(bus, client, params.path, _CALL)
-    # Owners based on node-jet ignore requests without params: the empty list works with all.
-    forwarded = b"[]" if params.args is UNSET else bytes(params.args)
-    _route(bus, client, request, element, forwarded, message)
+    routedId = _route(bus, client, request, element, message)
+    owner = element.owner
+    owner.send(owner.dialect.routedCall(routedId, element.path, None if params.args is UNSET else bytes(params.args)))
 
 
 def _target(bus: Bus, client: Client, path: str, right: Right) -> Element:
@@ -139,23 +146,23 @@ def _target(bus: Bus, client: Client, path: str, right: Right) -> Element:
     return element
 
 
-def _route(bus: Bus, client: Client, request: Set | Call, element: Element, params: bytes, message: bytes) -> None:
+def _route(bus: Bus, client: Client, request: Set | Call, element: Element, message: bytes) -> bytes | None:
+    """Note that the requester waits for an answer; returns the id for the owner, L{None} if it does not wait."""
     owner = element.owner
     if owner.backlog.size > bus.limits.hardLimit // 2:
         # Who asks too much of an owner that does not read must not get it dropped.
         raise LimitExceeded("hardLimit", bus.limits.hardLimit)
     id = idOf(request.id)
-    routedId = None
-    if id is not None:
-        timeout = element.timeout
-        if request.params.timeout is not UNSET:
-            timeout = _timeoutOf(request.params.timeout) or timeout
-        routedId = bus.routes.open(client, id, owner, message, bus.now, timeout)
-    owner.send(owner.dialect.routed(routedId, element.path, params))
+    if id is None:
+        return None
+    timeout = element.timeout
+    if request.params.timeout is not UNSET:
+        timeout = _timeoutOf(request.params.timeout) or timeout
+    return bus.routes.open(client, id, element.owner, message, bus.now, timeout)
 
 
 def _info(bus: Bus, client: Client, request: Other, message: bytes) -> None:
-    bus.answer(client, request.id, bus.info)
+    bus.answer(client, request.id, bus.describe(client.dialect))
 
 
 def _echo(bus: Bus, client: Client, request: Other, message: bytes) -> None:
@@ -180,7 +187,7 @@ def _authenticate(bus: Bus, client: Client, request: Other, message: bytes) -> N
     params = request.params or b""
     user = requireText(members, "user", params)
     password = requireText(members, "password", params)
-    if client.fetches:
+    if client.fetches and not client.dialect.fetchesBeforeLogin:
         raise InvalidParams(b'{"alreadyFetching":true}')
     bus.authenticate(client, request.id, user, password)
 
@@ -203,24 +210,38 @@ def _fetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:
     if bus.simple:
         if client.fetches:
             raise InvalidParams("already fetching")
-        bus.answer(client, request.id, FETCH_ALL)
-        bus.fetches.start(client, ("string", "fetch_all"), FETCH_ALL, EVERYTHING)
+        rule = EVERYTHING._replace(methods=client.dialect.fetchesMethods)
+        _start(bus, client, request, client.dialect.fetchedAll, FETCH_ALL, b'"fetch_all"', rule)
         return
     members = requireObject(message, request.params)
     params = request.params or b""
     id = _fetchId(members, params, bus.limits.fetchId)
-    rule = compileRule(members, params, bus.limits.rule)
+    rule = _rule(bus, client, members, params)._replace(methods=client.dialect.fetchesMethods)
     if id not in client.fetches and len(client.fetches) >= bus.limits.fetchesPerPeer:
         raise LimitExceeded("fetchesPerPeer", bus.limits.fetchesPerPeer)
-    bus.succeed(client, request.id)
-    bus.fetches.start(client, id, members["id"], rule)
+    _start(bus, client, request, client.dialect.success, id, members["id"], rule)
+
+
+def _rule(bus: Bus, client: Client, members: dict[str, bytes], params: bytes) -> Rule:
+    if len(params) > bus.limits.rule:
+        raise LimitExceeded("rule", bus.limits.rule)
+    return compileRule(client.dialect.rule(members), params, bus.limits.rule)
+
+
+def _start(bus: Bus, client: Client, request: Other, result: bytes, id: FetchId, text: bytes, rule: Rule) -> None:
+    """Answer a fetch and announce its initial state, in the order that the dialect asks for."""
+    if client.dialect.announcesFirst:
+        bus.fetches.start(client, id, text, rule, lambda: bus.answer(client, request.id, result))
+    else:
+        bus.answer(client, request.id, result)
+        bus.fetches.start(client, id, text, rule)
 
 
 def _unfetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:
     if bus.simple:
         if not client.fetches:
             raise InvalidParams("not fetching")
-        bus.fetches.end(client, ("string", "fetch_all"))
+        bus.fetches.end(client, FETCH_ALL)
     else:
         members = requireObject(message, request.params, strict=False)
         bus.fetches.end(client, _fetchId(members, request.params or b"", bus.limits.fetchId))
@@ -229,12 +250,12 @@ def _unfetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:
 
 def _get(bus: Bus, client: Client, request: Other, message: bytes) -> None:
     members = requireObject(message, request.params)
-    rule = compileRule(members, request.params or b"", bus.limits.rule)
+    rule = _rule(bus, client, members, request.params or b"")
     bus.fetches.get(client, rule, lambda outcome: bus.deliver(client, request.id, outcome))
 
 
 def _other(bus: Bus, client: Client, request: Other, message: bytes) -> None:
-    service = OTHERS.get(request.method)
+    service = OTHERS.get(client.dialect.services.get(request.method, request.method))
     if service is None:
         raise MethodNotFound(request.method)
     service(bus, client, request, message)

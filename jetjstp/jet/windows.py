@@ -88,14 +88,11 @@ class SortedFetch(Fetch):
         self._late.clear()
         self._sent = None
 
-    def _holds(self, element: Element) -> bool:
-        return self.rule.value is None or self.rule.value(element.read())
-
     def meet(self, element: Element) -> None:
         self.watch(element)
         if self._ready:
             self.changed(element)
-        elif self._holds(element):
+        elif self.holds(element):
             self.met[element] = keyOf(element, self.sort)
 
     def complete(self) -> Iterator[None]:
@@ -121,7 +118,7 @@ class SortedFetch(Fetch):
 
         Elements that have ceased to fit by their turn are left out.
         """
-        fitting = (element for element in elements if not element.gone and self._holds(element))
+        fitting = (element for element in elements if not element.gone and self.holds(element))
         for _ in self.order.build((element, keyOf(element, self.sort)) for element in fitting):
             yield 0
         yield from self._encode(entries)
@@ -142,7 +139,7 @@ class SortedFetch(Fetch):
             self._late[element] = False
             return
         order = self.order
-        if self._holds(element):
+        if self.holds(element):
             self._holdBack(element)
             if element in order:
                 before, after = order.move(element, keyOf(element, self.sort))

@@ -30,13 +30,18 @@ _NPM_SECONDS = 240
 
 
 def _installed() -> bool:
-    """Whether the version that package.json pins is in C{node_modules}."""
-    wanted = json.loads((FOLDER / "package.json").read_text())["dependencies"]["node-jet"]
+    """Whether the versions that package.json pins are in C{node_modules}."""
+    wanted: dict[str, str] = json.loads((FOLDER / "package.json").read_text())["dependencies"]
+    return all(_version(name) == version.rpartition("@")[2] for name, version in wanted.items())
+
+
+def _version(name: str) -> str | None:
+    """What is in C{node_modules} under a name, which need not be that of the package."""
     try:
-        found = json.loads((NODE_JET / "package.json").read_text())["version"]
+        version: str = json.loads((FOLDER / "node_modules" / name / "package.json").read_text())["version"]
     except FileNotFoundError:
-        return False
-    return bool(found == wanted)
+        return None
+    return version
 
 
 @cache

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import reactor
 from twisted.trial.unittest import SkipTest
 from twisted.web.client import Agent, readBody
@@ -18,6 +13,7 @@ from twisted.web.server import Site
 from twisted.web.static import Data
 
 from jetjstp import jet
+from tests.sockets.certificates import makeCertificate
 
 from .loopback import listenOnLoopback, portNumber
 from .running import OURS, NodeTestCase
@@ -60,29 +56,6 @@ class PingTests(NodeTestCase):
         await self.assertSees("pings.js", place.webSocket, {"pings": [("still there", "hello")]})
 
 
-def writeCertificate(path: Path) -> None:
-    """Write a new key and a certificate that it has signed itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-
-
 class SecureTests(NodeTestCase):
     """WebSocket within TLS, by an endpoint string."""
 
@@ -91,7 +64,7 @@ class SecureTests(NodeTestCase):
         if not OURS:
             raise SkipTest("this is about our endpoints")
         path = Path(self.mktemp())
-        writeCertificate(path)
+        path.write_bytes(makeCertificate().dumpPEM())
         self.daemon = jet.Daemon(reactor=reactor)
         self.addCleanup(self.daemon.close)
         [port] = await self.daemon.listen(wsEndpoints=(f"ssl:0:privateKey={path}:certKey={path}:interface=127.0.0.1",))

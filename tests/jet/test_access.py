@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import product
 from typing import Any, NamedTuple
 
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp.jet.access import RESERVED, Right, mayAccess
@@ -41,7 +42,7 @@ def user(right: Right, groups: tuple[str, ...]) -> User:
 
 def access(right: Right, groups: tuple[str, ...] | None) -> Access:
     """A list of groups for one right."""
-    return Access(**{right.value: None if groups is None else list(groups)})
+    return structs.replace(Access(), **{right.value: None if groups is None else list(groups)})
 
 
 class TableTests(SynchronousTestCase):

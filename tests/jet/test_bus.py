@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
+from msgspec import Raw
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp.interfaces import Identity
@@ -160,6 +161,13 @@ class EffectTests(BusTestCase):
         self.assertEqual(rest, [])
         assert isinstance(effect, Authenticate)
         return effect
+
+    def test_passwordsAreNotShown(self) -> None:
+        """What a login looks like in logs and tracebacks names the user, not the password."""
+        effect = Authenticate(self.connect(), Raw(b"1"), "joe", "s3cret")
+        for text in (repr(effect), str(effect), f"{[effect]}"):
+            self.assertIn("user='joe'", text)
+            self.assertNotIn("s3cret", text)
 
     def test_authenticate(self) -> None:
         """A login is asked for; with its success the client has an identity and is answered as was said."""

@@ -6,6 +6,7 @@ tested elsewhere.
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -25,7 +26,7 @@ from zope.interface.verify import verifyObject
 
 from jetjstp import __version__, jet
 from jetjstp.driver import SLICE
-from jetjstp.jet.daemon import TCP_PORT, WEBSOCKET_PORT, Daemon
+from jetjstp.jet.daemon import TCP_PORT, WEBSOCKET_PORT, Daemon, DialectName
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.protocol import ConnectedPeer
 from jetjstp.links.stream import CLOSE_TIMEOUT
@@ -629,6 +630,23 @@ class SiteTests(DaemonTestCase):
         daemon.listen(server=self.site, origins=["https://example.org"])
         self.assertIn(b"101", self.request(upgradeRequest(Origin="https://example.org")).value())
         self.assertIn(b"403", self.request(upgradeRequest(Origin="https://example.com")).value())
+
+    def test_dialects(self) -> None:
+        """A listener and a resource may know what their peers speak."""
+        features: list[tuple[DialectName, str]]
+        features = [("auto", "authentication"), ("2", "authentication"), ("3", "authenticate")]
+        for dialect, name in features:
+            daemon = self.daemon()
+            self.site.resource = daemon.webSocketResource(dialect=dialect)
+            byResource = self.request(upgradeRequest())
+            daemon.listen(server=self.site, dialect=dialect)
+            for transport in (byResource, self.request(upgradeRequest())):
+                transport.clear()
+                transport.protocol.dataReceived(clientFrame(b'{"id":1,"method":"info"}'))
+                [(_, answer)] = serverFrames(transport.value())
+                self.assertIn(name, json.loads(answer)["result"]["features"])
+                transport.loseConnection()
+            self.successResultOf(daemon.close())
 
     def test_resource(self) -> None:
         """A resource serves peers where it stands; they are peers of the daemon like all others."""

@@ -37,13 +37,25 @@ class NodeJet2Tests(SynchronousTestCase):
         parse = self.read(self.dialect.error(None, PARSE_ERROR))
         self.assertEqual(parse, {"error": {"code": -32700, "message": "Parse error", "data": {}}})
 
-    def test_routed(self) -> None:
-        """A routed request has the path as its method; without an id nobody waits for the answer."""
+    def test_routedSet(self) -> None:
+        """A set reaches the owner with the path as its method; what the requester did not give is not there."""
         self.assertEqual(
-            self.read(self.dialect.routed(b'"r1"', PATH, b'{"value":1}')),
-            {"id": "r1", "method": PATH, "params": {"value": 1}},
+            self.read(self.dialect.routedSet(b'"r1"', PATH, VALUE, b"true")),
+            {"id": "r1", "method": PATH, "params": {"value": json.loads(VALUE), "valueAsResult": True}},
         )
-        self.assertEqual(self.read(self.dialect.routed(None, "m", b"[]")), {"method": "m", "params": []})
+        self.assertEqual(self.read(self.dialect.routedSet(None, "s", None, b"0"))["params"], {"valueAsResult": 0})
+        self.assertEqual(
+            self.read(self.dialect.routedSet(None, "s", b"1", None)), {"method": "s", "params": {"value": 1}}
+        )
+        self.assertEqual(self.read(self.dialect.routedSet(None, "s", None, None))["params"], {})
+
+    def test_routedCall(self) -> None:
+        """Absent arguments reach the owner as the empty list; without an id nobody waits for the answer."""
+        self.assertEqual(
+            self.read(self.dialect.routedCall(b'"r1"', PATH, b'{"a":1}')),
+            {"id": "r1", "method": PATH, "params": {"a": 1}},
+        )
+        self.assertEqual(self.read(self.dialect.routedCall(None, "m", None)), {"method": "m", "params": []})
 
     def test_added(self) -> None:
         """An add has the value, unless it is of a method, and the flag, if there is one."""

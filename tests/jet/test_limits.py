@@ -6,15 +6,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import FrozenInstanceError, fields
-from typing import Any
+from typing import Any, cast
 
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs, formatEvent
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp.framing import LengthPrefixed
+from jetjstp.jet.daemon import Daemon
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.routing import DEFAULT_TIMEOUT
-from jetjstp.testing import MemoryDaemon, MemoryPeer
+from jetjstp.testing import MemoryDaemon, MemoryEndpoint, MemoryPeer
 from tests.jet.asking import add, ask, exceeded
 
 TRUE = {"result": True}
@@ -43,6 +49,11 @@ class ValueTests(SynchronousTestCase):
             for word in ("hardLimit", "1000", "highWater", str(high)):
                 self.assertIn(word, str(error))
         self.assertEqual(Limits(highWater=999, hardLimit=1000).hardLimit, 1000)
+
+    def test_deepest(self) -> None:
+        """JSON that nests deeper than Python can read is not to be asked for."""
+        error = self.assertRaises(ValueError, Limits, depth=501)
+        self.assertEqual(str(error), "limit depth (501) must not exceed 500, which Python can read at all")
 
     def test_fixed(self) -> None:
         """Limits do not change once they are made."""
@@ -109,6 +120,23 @@ class RequestTests(LimitTestCase):
         self.assertEqual(answer["error"]["code"], -32700)
         peer.sendText("[" * 6 + "]" * 6)
         self.assertEqual(peer.take()[0]["error"]["code"], -32700)
+        self.assertServed(peer)
+
+    def test_deepest(self) -> None:
+        """Whatever is done with it, a value of the greatest depth that there may be is no trouble."""
+        peer = self.start(depth=500)
+        nested = "[" * 497 + "%s" + "]" * 497
+        peer.send({"method": "fetch", "params": {"id": "f", "value": {"isType": "object"}}})
+        peer.send({"method": "fetch", "params": {"id": "s", "sort": {"byValueField": {"x": "object"}}}})
+        for path, inner in (("plain", "1"), ("surrogate", '"\\ud800"'), ("huge", "1e999")):
+            value = nested % inner
+            params = f'{{"path":"{path}","value":{value}}}'
+            for method in ("add", "change"):
+                peer.take()
+                peer.sendText(f'{{"id":1,"method":"{method}","params":{params}}}')
+                self.assertIn({"id": 1, **TRUE}, peer.take())
+        found = ask(peer, "get", value={"isType": "object"})["result"]
+        self.assertEqual([one["path"] for one in found], ["plain", "surrogate", "huge"])
         self.assertServed(peer)
 
     def test_path(self) -> None:
@@ -241,6 +269,28 @@ class ConnectionTests(LimitTestCase):
         first.disconnect()
         self.assertServed(self.memory.connect())
         self.assertRaises(ConnectionRefusedError, self.memory.connect)
+
+    def test_connectionsOfAllDialects(self) -> None:
+        """Listeners share the limit, whatever their peers speak; those for WebSocket have one of their own."""
+        daemon = Daemon(reactor=Clock(), limits=Limits(connections=2))
+        streams = [MemoryEndpoint() for _ in range(3)]
+        webSockets = [MemoryEndpoint() for _ in range(2)]
+        daemon.listen(endpoints=streams[:1], wsEndpoints=webSockets[:1])
+        daemon.listen(endpoints=streams[1:2], wsEndpoints=webSockets[1:], dialect="3")
+        daemon.listen(endpoints=streams[2:], dialect="2")
+        first = streams[0].connect()
+        streams[1].connect()
+        for stream in streams:
+            self.assertRaises(ConnectionRefusedError, stream.connect)
+        first.disconnect()
+        streams[2].connect()
+        self.assertRaises(ConnectionRefusedError, streams[0].connect)
+        for webSocket in webSockets:
+            link = cast(Any, webSocket.factory).buildProtocol(IPv4Address("TCP", "192.0.2.2", 5))
+            link.makeConnection(StringTransport())
+            self.addCleanup(link.connectionLost, Failure(ConnectionDone()))
+        for webSocket in webSockets:
+            self.assertIs(cast(Any, webSocket.factory).buildProtocol(None), None)
 
     def test_hardLimit(self) -> None:
         """A peer that reads nothing is kept while what waits for it is at most the hard limit, then it is dropped."""

@@ -288,6 +288,8 @@ class MakeServiceTests(SynchronousTestCase):
                 "7",
                 "--origin",
                 "https://*.example.org",
+                "--dialect",
+                "3",
             ),
         )
         self.assertIsInstance(daemon.made["policy"], UsersPolicy)
@@ -300,6 +302,7 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertEqual([listener.description for listener in where["endpoints"]], ["unix:a"])
         self.assertEqual([listener.description for listener in where["wsEndpoints"]], ["unix:b"])
         self.assertEqual((where["wsPingInterval"], where["origins"]), (7.0, ["https://*.example.org"]))
+        self.assertEqual(where["dialect"], "3")
 
     def test_noOrigins(self) -> None:
         """Without patterns the daemon's own rule for origins holds."""

@@ -1,7 +1,8 @@
 'use strict'
 /*
  * The daemon of node-jet itself, to check these tests against the reference:
- * prints its ports as one line, lives until its standard input ends.
+ * prints its ports as one line, lives until its standard input ends. It takes
+ * the ports that it is given, or free ones.
  */
 const jet = require('node-jet')
 const net = require('net')
@@ -27,7 +28,7 @@ const freePorts = async function (count) {
 
 const start = async function () {
   const tokens = options.tokens
-  const [tcpPort, wsPort] = await freePorts(2)
+  const [tcpPort, wsPort] = options.ports || await freePorts(2)
   const listen = { tcpPort, wsPort, wsPingInterval: options.pingInterval * 1000 }
   if (tokens) {
     listen.wsGetAuthentication = function (info) {
