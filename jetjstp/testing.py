@@ -21,7 +21,7 @@ import json
 from typing import Any
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IAddress,
@@ -29,6 +29,7 @@ from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
     IPushProducer,
+    IStreamClientEndpoint,
     IStreamServerEndpoint,
     ITransport,
 )
@@ -39,6 +40,8 @@ from zope.interface import implementer
 
 from jetjstp.framing import LengthPrefixed
 from jetjstp.jet.daemon import Daemon
+from jetjstp.jet.jsontext import valueOf
+from jetjstp.jet.peer import Peer
 
 __all__ = ["MemoryDaemon", "MemoryEndpoint", "MemoryPeer", "MemoryTransport"]
 
@@ -131,7 +134,7 @@ class MemoryPeer:
     """
     A peer that speaks the trivial protocol, made by hand message by message.
 
-    @ivar received: The messages that came, as Python values, in order.
+    @ivar received: The messages that came, as Python values, in order. Integers of more than 400 digits are floats.
     @ivar protocol: The daemon's side of the connection.
     """
 
@@ -182,7 +185,7 @@ class MemoryPeer:
     def _takeAll(self) -> None:
         data = bytes(self.transport.unread)
         self.transport.unread.clear()
-        self.received += [json.loads(message) for message in self._framing.feed(data)]
+        self.received += [valueOf(message) for message in self._framing.feed(data)]
 
     def take(self) -> list[Any]:
         """What was received since the last call."""
@@ -250,9 +253,114 @@ class MemoryEndpoint:
         return MemoryPeer(self.factory, host, 10_000 + self._connections)
 
 
+@implementer(ITransport)
+class _PipeEnd:
+    """One end of a connection in memory: what is written arrives in another turn of the clock."""
+
+    disconnecting = False
+
+    def __init__(self, clock: Clock, address: IAddress) -> None:
+        self._clock = clock
+        self._address = address
+        self._producer: IPushProducer | None = None
+        self._paused = False
+        self._arriving = bytearray()
+        self._isUnderWay = False
+        self.connected = True
+        self.protocol: IProtocol | None = None
+        self.other: _PipeEnd = self
+
+    def write(self, data: bytes) -> None:
+        if self.connected and not self.disconnecting:
+            self.other.arrive(data)
+
+    def writeSequence(self, data: Any) -> None:
+        self.write(b"".join(data))
+
+    def arrive(self, data: bytes) -> None:
+        """The other side has written something."""
+        self._arriving += data
+        self._later()
+
+    def _later(self) -> None:
+        if not self._isUnderWay and not self._paused:
+            self._isUnderWay = True
+            self._clock.callLater(0, self._deliver)
+
+    def _deliver(self) -> None:
+        self._isUnderWay = False
+        if self._paused or not self.connected or self.protocol is None:
+            return
+        data = bytes(self._arriving)
+        self._arriving.clear()
+        if data:
+            self.protocol.dataReceived(data)
+        if self.other.disconnecting and not self._arriving:
+            self.end()
+
+    def loseConnection(self) -> None:
+        if not self.disconnecting:
+            self.disconnecting = True
+            self.other._later()
+
+    def abortConnection(self) -> None:
+        self.disconnecting = True
+        self.end()
+
+    def end(self) -> None:
+        """The connection is over, for both."""
+        for end in (self, self.other):
+            if end.connected:
+                end.connected = False
+                self._clock.callLater(0, end.tellEnd)
+
+    def tellEnd(self) -> None:
+        """Tell this side."""
+        if self.protocol is not None:
+            self.protocol.connectionLost(connectionDone)
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
+        self._producer = producer
+
+    def unregisterProducer(self) -> None:
+        self._producer = None
+
+    def pauseProducing(self) -> None:
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        self._later()
+
+    def stopProducing(self) -> None:
+        self.loseConnection()
+
+    def getPeer(self) -> IAddress:
+        return self._address
+
+    def getHost(self) -> IAddress:
+        return self.other._address
+
+
+@implementer(IStreamClientEndpoint)
+class _MemoryClientEndpoint:
+    def __init__(self, daemon: MemoryDaemon, host: str) -> None:
+        self._daemon = daemon
+        self._host = host
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        return self._daemon.join(protocolFactory, self._host)
+
+
 class MemoryDaemon:
     """
-    A daemon that peers in memory connect to.
+    A daemon that peers in memory connect to: handmade ones, L{connect}, and real ones, L{peer}.
+
+        daemon = MemoryDaemon()
+        peer = daemon.peer()
+        peer.connect()
+        daemon.flush()
+        assert peer.isConnected()
 
     @param options: As for L{Daemon}.
     @ivar daemon: The real thing.
@@ -261,10 +369,60 @@ class MemoryDaemon:
 
     def __init__(self, **options: Any) -> None:
         self.clock = Clock()
-        self.daemon = Daemon(reactor=self.clock, **options)
+        self._options = options
+        self._connections = 0
+        self._pipes: list[_PipeEnd] = []
+        self.start()
+
+    def start(self) -> None:
+        """Start a daemon, after L{stop}: one that knows nothing."""
+        self.daemon = Daemon(reactor=self.clock, **self._options)
         self._endpoint = MemoryEndpoint()
         self.daemon.listen(endpoints=[self._endpoint])
 
+    def stop(self) -> None:
+        """As if its process were killed: connections end, new ones are refused."""
+        self._endpoint.factory = None
+        self.cut()
+
     def connect(self, host: str = "192.0.2.2") -> MemoryPeer:
-        """A new peer, as if from C{host}."""
+        """A new handmade peer, as if from C{host}."""
         return self._endpoint.connect(host)
+
+    def peer(self, host: str = "192.0.2.2", **options: Any) -> Peer:
+        """
+        A new L{Peer}, as if from C{host}. What it and the daemon send each other arrives in L{flush}, or when the clock
+        is advanced.
+
+        @param options: As for L{Peer}, apart from those that say where the daemon is.
+        """
+        return Peer(endpoint=_MemoryClientEndpoint(self, host), reactor=self.clock, **options)
+
+    def flush(self) -> None:
+        """Deliver everything that was sent, and what is sent then, without letting time pass."""
+        self.clock.advance(0)
+
+    def cut(self) -> None:
+        """End all connections of real peers."""
+        for pipe in self._pipes:
+            pipe.end()
+        self._pipes = []
+        self.flush()
+
+    def join(self, factory: IProtocolFactory, host: str) -> Deferred[IProtocol]:
+        """For the endpoint of a peer: make a connection."""
+        server = self._endpoint.factory
+        if server is None:
+            return fail(ConnectionRefusedError("nothing listens here"))
+        self._connections += 1
+        client = IPv4Address("TCP", host, 30_000 + self._connections)
+        mine, its = _PipeEnd(self.clock, IPv4Address("TCP", HOST, 11122)), _PipeEnd(self.clock, client)
+        mine.other, its.other = its, mine
+        mine.protocol, its.protocol = factory.buildProtocol(its.getPeer()), server.buildProtocol(client)
+        if mine.protocol is None or its.protocol is None:
+            return fail(ConnectionRefusedError(f"the daemon takes no connection from {host}"))
+        self._pipes = [pipe for pipe in self._pipes if pipe.connected]
+        self._pipes.append(mine)
+        its.protocol.makeConnection(its)
+        mine.protocol.makeConnection(mine)
+        return succeed(mine.protocol)

@@ -87,6 +87,13 @@ class PeerTests(SynchronousTestCase):
         self.assertEqual(self.peer.take(), answers)
         self.assertEqual(self.peer.take(), [])
 
+    def test_longIntegers(self) -> None:
+        """An integer too long for Python's reader does not harm who sends it."""
+        self.peer.sendText('{"id":1,"method":"echo","params":[1%s,2]}' % ("0" * 5000))
+        (answer,) = self.peer.take()
+        self.assertEqual(answer["result"][1], 2)
+        self.assertTrue(self.peer.connected)
+
     def test_sendText(self) -> None:
         """Any text can be sent as a frame, JSON or not."""
         self.peer.sendText('{"id":1,"method":"echo"}')

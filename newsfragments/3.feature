@@ -1,0 +1,1 @@
+``jetjstp.jet.Peer`` with ``State``, ``Method`` and ``Fetcher``: programs provide and use content on any Jet daemon, over TCP, TLS, WebSocket and UNIX sockets. After a lost connection a peer comes back by itself, adds and fetches again what it had, and tells fetch handlers only what is different.
