@@ -33,6 +33,12 @@ LAYERS = {
     "jetjstp.jet.jsontext": 2,
     "jetjstp.jet.requests": 2,
     "jetjstp.jet.dialects": 2,
+    "jetjstp.jet.nodejet3": 2,
+    "jetjstp.jet.daemonkinds": 2,
+    "jetjstp.jet.incoming": 2,
+    "jetjstp.jet.jsonvalues": 2,
+    "jetjstp.jet.peererrors": 2,
+    "jetjstp.jet.urls": 2,
     # 3: rules and cores
     "jetjstp.jet.*": 3,
     # 4: what joins the cores to time, to links and to user code
@@ -46,13 +52,23 @@ LAYERS = {
     "jetjstp.policies.*": 5,
     # 6: links meet cores
     "jetjstp.jet.protocol": 6,
+    "jetjstp.jet.connecting": 6,
     # 7: what applications use
     "jetjstp.strplugin": 7,
     "jetjstp.jet.embedding": 7,
     "jetjstp.jet.daemon": 7,
+    "jetjstp.jet.answering": 7,
+    "jetjstp.jet.content": 7,
+    "jetjstp.jet.fetcher": 7,
+    "jetjstp.jet.peer": 7,
+    "jetjstp.jet.peerservice": 7,
+    "jetjstp.jet.presence": 7,
     "jetjstp.jet": 7,
     # 8: what twistd uses
     "jetjstp.jet.service": 8,
+    # and what people use at the command line
+    "jetjstp.cli": 8,
+    "jetjstp.cli.*": 8,
     # 9: on top of everything, used by tests only
     "jetjstp.testing": 9,
 }

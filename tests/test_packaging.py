@@ -53,9 +53,13 @@ class WheelTests(SynchronousTestCase):
 
     def run_(self, *arguments: str, python: str = sys.executable) -> str:
         """Run an interpreter with only its own packages, outside of the checkout; what it printed."""
+        return self.execute(python, "-P", *arguments)
+
+    def execute(self, *command: str) -> str:
+        """Run a command outside of the checkout; what it printed."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         done = subprocess.run(
-            [python, "-P", *arguments],
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
@@ -94,7 +98,7 @@ class WheelTests(SynchronousTestCase):
         self.assertEqual({name for name in names if name.startswith("jetjstp/") and name.endswith(".py")}, modules)
 
     def test_installed(self) -> None:
-        """Where the wheel is installed, C{twistd --help} lists C{jet}, and C{twistd jet} explains and names itself."""
+        """Where the wheel is installed, C{twistd} lists C{jet}, which explains itself; so does C{jetctl}."""
         python = self.install()
         where = self.run_("-c", "import jetjstp; print(jetjstp.__file__)", python=python)
         self.assertTrue(where.startswith(str(self.folder / "environment")), where)
@@ -103,3 +107,6 @@ class WheelTests(SynchronousTestCase):
         self.assertIn("users", self.run_("-c", TWISTD, "jet", "--help-auth-policy", python=python))
         version = self.run_("-c", "import jetjstp; print(jetjstp.__version__.public())", python=python)
         self.assertIn(version.strip(), self.run_("-c", TWISTD, "jet", "--version", python=python))
+        jetctl = str(Path(python).parent / "jetctl")
+        self.assertEqual(self.execute(jetctl, "--version"), f"jetjstp {version}")
+        self.assertIn("\nUsage: jetctl [options] COMMAND", self.execute(jetctl, "--help"))

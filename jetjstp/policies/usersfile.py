@@ -46,7 +46,7 @@ def loadUsers(path: str | os.PathLike[str]) -> dict[str, Any]:
     if plain:
         _log.warn(
             "users file {path}: {plain} of {all} passwords are plain text; "
-            "store what jetjstp.policies.passwords.hashPassword makes of them instead",
+            "'jetctl passwd FILE USER' stores hashes instead",
             path=str(path),
             plain=plain,
             all=len(checked),

@@ -1,0 +1,3 @@
+"""
+The commands: C{jetctl}, one file for each thing that it does.
+"""

@@ -1,0 +1,92 @@
+"""The tutorial, and what the README shows of C{jetctl}, exactly as printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.internet.error import ProcessExitedAlready
+from twisted.trial.unittest import TestCase
+
+from jetjstp import jet
+
+from .sessions import END, ROOT, Shell, Step, makeCommands, reactor, readPage
+
+
+class PageTestCase(TestCase):
+    """Tests that do what a page says."""
+
+    timeout = 120.0
+
+    def setUp(self) -> None:
+        """An empty folder, and no terminals yet."""
+        self.folder = Path(self.mktemp()).resolve()
+        self.folder.mkdir(parents=True)
+        self.commands = self.folder.with_suffix(".bin")
+        makeCommands(self.commands)
+        self.shells: dict[str, Shell] = {}
+
+    async def shell(self, name: str) -> Shell:
+        """The terminal of that name."""
+        if name not in self.shells:
+            shell = self.shells[name] = Shell(self.folder, self.commands)
+            self.addCleanup(self.end, shell)
+            await shell.see(END)
+        return self.shells[name]
+
+    async def end(self, shell: Shell) -> None:
+        """See to it that a shell and what runs in it are gone."""
+        shell.interrupt()
+        shell.process.closeStdin()
+        try:
+            shell.process.signalProcess("HUP")
+        except ProcessExitedAlready:
+            return
+        await shell.ended
+
+    async def perform(self, steps: list[Step]) -> None:
+        """The files do, and the terminals show, what a page says, and nothing else."""
+        for step in steps:
+            if step.what == "file":
+                (self.folder / step.name).write_text(step.text, "utf-8")
+                continue
+            shell = await self.shell(step.where)
+            if step.what == "interrupt":
+                shell.interrupt()
+            elif step.what == "see":
+                await shell.see(step.text)
+            else:
+                shell.type(step.name)
+                # What the other terminals run does not end by itself.
+                await shell.see(step.text + (END if step.where == "main" else ""))
+        for name, shell in self.shells.items():
+            if name != "daemon":
+                self.assertEqual(shell.unseen, "", name)
+
+
+class TutorialTests(PageTestCase):
+    """C{docs/howto/jet.rst}."""
+
+    async def test_tutorial(self) -> None:
+        """All of it works."""
+        steps = list(readPage((ROOT / "docs" / "howto" / "jet.rst").read_text("utf-8")))
+        self.assertEqual([step.name for step in steps if step.what == "file"], ["todo.py", "shown.py"])
+        await self.perform(steps)
+
+
+class ReadmeTests(PageTestCase):
+    """C{README.rst}."""
+
+    async def test_jetctl(self) -> None:
+        """The session with C{jetctl} works, with a daemon on another port than the usual one, which may be taken."""
+        daemon = jet.Daemon(reactor=reactor)
+        self.addCleanup(daemon.close)
+        [port] = await daemon.listen(endpoints=["tcp:0:interface=127.0.0.1"])
+        url = f"jet://127.0.0.1:{cast(Any, port.getHost()).port}"
+        steps = list(readPage((ROOT / "README.rst").read_text("utf-8")))
+        self.assertEqual([step.where for step in steps], ["owner", "main", "main", "main", "owner"])
+        for where in ("owner", "main"):
+            shell = await self.shell(where)
+            shell.type(f"export JETCTL_URL={url}")
+            await shell.see(END)
+        await self.perform(steps)
