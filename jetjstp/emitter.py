@@ -29,9 +29,11 @@ class Emitter:
     are not called any more.
 
     @cvar events: The names of the events. Subclasses say which they have.
+    @cvar logsErrors: Whether an C{"error"} is one: not where others choose the names of the events.
     """
 
     events: ClassVar[frozenset[str]] = frozenset()
+    logsErrors: ClassVar[bool] = True
 
     __log = Logger()
     # Made when the first listener comes: there are many emitters, and few are listened to. Always replaced, never
@@ -87,7 +89,7 @@ class Emitter:
         """
         entries = self.__entries(name)
         if not entries:
-            if name == "error":
+            if name == "error" and self.logsErrors:
                 self.__logError(args)
             return False
         for entry in entries:

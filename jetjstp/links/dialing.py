@@ -5,6 +5,7 @@ Links of a client: like those of a server, but somebody waits for them to open.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -12,15 +13,22 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from jetjstp.framing import Framing
-from jetjstp.interfaces import MessageReceiver
+from jetjstp.interfaces import MessageLink, MessageReceiver
 from jetjstp.links.lifetime import Lifetime
 from jetjstp.links.settings import LinkSettings
-from jetjstp.links.stream import StreamFactory, StreamLink
+from jetjstp.links.stream import TLS_TIMEOUT, StreamFactory, StreamLink
 
-__all__ = ["Dialed", "DialingStreamFactory", "Failed", "reasonOf"]
+__all__ = ["DialFailed", "Dialed", "DialingStreamFactory", "Failed", "Opened", "reasonOf"]
 
 Failed = Callable[[str], None]
 """Called with the reason when a connection ends before its link has opened; then its receiver hears nothing."""
+
+Opened = Callable[[MessageLink], None]
+"""Called with a link when its receiver knows that it is open. By then the receiver may have ended it again."""
+
+
+class DialFailed(ConnectionError):
+    """A connection was made, and ended before its link has opened. The message is the reason."""
 
 
 def reasonOf(failure: Failure) -> str:
@@ -37,10 +45,13 @@ class Dialed(Lifetime):
     """Tells when the connection has failed before it was of use. A part of link classes."""
 
     _hasOpened = False
+    _opened: Opened | None = None
 
     def _open(self, receiver: MessageReceiver) -> None:
         self._hasOpened = True
         super()._open(receiver)
+        if self._opened is not None:
+            self._opened(cast(MessageLink, self))
 
     def _lost(self, reason: str) -> None:
         super()._lost(reason)
@@ -57,6 +68,7 @@ class DialedStreamLink(Dialed, StreamLink):
     def __init__(self, owner: DialingStreamFactory, framing: Framing, receiver: MessageReceiver) -> None:
         super().__init__(owner, framing, receiver)
         self._failed = owner.failed
+        self._opened = owner.opened
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if not self._hasOpened:
@@ -68,7 +80,13 @@ class DialedStreamLink(Dialed, StreamLink):
 
 
 class DialingStreamFactory(StreamFactory):
-    """Makes the link of one connection to a server."""
+    """
+    Makes the link of one connection to a server.
+
+    @ivar refusal: What is known when the connection has failed, beyond the reason.
+    """
+
+    refusal: DialFailed | None = None
 
     def __init__(
         self,
@@ -77,9 +95,17 @@ class DialingStreamFactory(StreamFactory):
         failed: Failed,
         settings: LinkSettings | None = None,
         reactor: IReactorTime | None = None,
+        *,
+        opened: Opened | None = None,
+        openTimeout: float | None = TLS_TIMEOUT,
     ) -> None:
+        """
+        @param openTimeout: Seconds for the handshake of TLS; L{None} if who dials looks after the time.
+        """
         super().__init__(framing, receiver, settings, reactor)
         self.failed = failed
+        self.opened = opened
+        self.openTimeout = openTimeout
 
     def buildProtocol(self, addr: IAddress | None) -> StreamLink | None:
         link = DialedStreamLink(self, self._framing(), self._receiver())

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address
 
-__all__ = ["beyondLoopback"]
+from jetjstp.links.descriptions import splitDescription
+
+__all__ = ["beyondLoopback", "isPlainNetwork"]
 
 LOCAL_TYPES = ("unix", "systemd", "fd")
 """
@@ -27,13 +29,19 @@ def beyondLoopback(description: str) -> bool:
     Only a keyword C{interface} with a loopback address, or C{localhost}, counts as loopback. A type that is not known
     counts as reachable.
     """
-    words, named = _split(description)
+    words, named = splitDescription(description)
     kind = words[0].lower() if words else ""
     if kind in LOCAL_TYPES:
         return False
     if kind in WRAPPER_TYPES:
         return beyondLoopback(description.partition(":")[2])
     return kind not in NETWORK_TYPES or not _isLoopback(named.get("interface", ""))
+
+
+def isPlainNetwork(description: str) -> bool:
+    """Whether a server endpoint description is of TCP, without TLS: what needs no more than an address and a port."""
+    words, _ = splitDescription(description)
+    return bool(words) and words[0].lower() in ("tcp", "tcp6")
 
 
 def _isLoopback(interface: str) -> bool:
@@ -46,26 +54,3 @@ def _isLoopback(interface: str) -> bool:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped.is_loopback
     return address.is_loopback
-
-
-def _split(description: str) -> tuple[list[str], dict[str, str]]:
-    """The positions and keywords of a description, read as Twisted reads it: the last keyword of a name counts."""
-    words: list[str] = []
-    named: dict[str, str] = {}
-    key: str | None = None
-    current = ""
-    characters = iter(description + ":")
-    for character in characters:
-        if character == "\\":
-            current += next(characters)
-        elif character == "=" and key is None:
-            key, current = current, ""
-        elif character == ":":
-            if key is None:
-                words.append(current)
-            else:
-                named[key] = current
-            key, current = None, ""
-        else:
-            current += character
-    return words, named

@@ -27,7 +27,7 @@ from jetjstp.links.addresses import peerAddress
 from jetjstp.links.deathwatch import DeathWatch
 from jetjstp.links.notices import RareNotice
 from jetjstp.links.reading import ReadingSide
-from jetjstp.links.settings import LinkSettings
+from jetjstp.links.settings import LinkSettings, checkNumber
 from jetjstp.links.writing import WritingSide
 
 __all__ = ["CLOSE_TIMEOUT", "TLS_TIMEOUT", "StreamFactory", "StreamLink"]
@@ -53,8 +53,9 @@ class StreamLink(ReadingSide, WritingSide, Protocol):
         super().__init__()
         self._owner = owner
         self.pack = framing.pack
+        self._framing = framing
         self._feed = framing.feed
-        self._futureReceiver = receiver
+        self._futureReceiver: MessageReceiver | None = receiver
         self._endAfterHeld: str | None = None
         self._lastReceived: float | None = None
         self._idleCall: IDelayedCall | None = None
@@ -66,8 +67,10 @@ class StreamLink(ReadingSide, WritingSide, Protocol):
         self._owner.links.add(self)
         self.address = peerAddress(self.transport)
         if isinstance(self.transport, TLSMemoryBIOProtocol):
-            reason = f"no TLS handshake within {TLS_TIMEOUT:g} seconds"
-            self._tlsCall = self._owner.clock.callLater(TLS_TIMEOUT, self.abortBecause, reason)
+            timeout = self._owner.openTimeout
+            if timeout is not None:
+                reason = f"no TLS handshake within {timeout:g} seconds"
+                self._tlsCall = self._owner.clock.callLater(timeout, self.abortBecause, reason)
         else:
             self.handshakeCompleted()
 
@@ -80,7 +83,14 @@ class StreamLink(ReadingSide, WritingSide, Protocol):
         if self._owner.settings.idleTimeout is not None:
             self._lastReceived = self._owner.clock.seconds()
             self._checkIdle(self._owner.settings.idleTimeout)
-        self._open(self._futureReceiver)
+        receiver, self._futureReceiver = self._futureReceiver, None
+        if receiver is not None:  # it may hold on to us: without this, only the garbage collector could part us
+            self._open(receiver)
+
+    def setMaxMessage(self, size: int) -> None:
+        """See L{jetjstp.interfaces.MessageLink.setMaxMessage}."""
+        checkNumber("size", size, 1, 2**31)
+        self._framing.maxLength = size
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came in."""
@@ -126,7 +136,11 @@ class StreamLink(ReadingSide, WritingSide, Protocol):
 
     def readConnectionLost(self) -> None:
         """The other side says nothing more, so nobody will ask for anything: close."""
-        self.close()
+        if self.isLive and self._isFlushed():
+            # As Twisted does for protocols that know no half of a connection; all else is a longer way to the same end.
+            self.transport.connectionLost(connectionDone)
+        else:
+            self.close()
 
     def writeConnectionLost(self) -> None:
         """We never close only our half."""
@@ -165,6 +179,8 @@ class StreamFactory(Factory):
 
     noisy = False
     _log = Logger()
+
+    openTimeout: float | None = TLS_TIMEOUT
 
     def __init__(
         self,

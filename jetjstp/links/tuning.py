@@ -5,6 +5,7 @@ The TCP connection below a transport, and what we set on its socket.
 from __future__ import annotations
 
 import socket
+from functools import lru_cache
 from math import ceil
 
 from twisted.internet.interfaces import ITransport
@@ -38,20 +39,24 @@ def tune(connection: Connection, settings: LinkSettings) -> None:
     Prepare a TCP socket for messages: no delay, keep-alive in seconds instead of hours, little unsent data in the
     system. What the platform does not have is left out.
     """
-    options = [
+    for level, option, value in _options(settings):
+        try:
+            connection.socket.setsockopt(level, option, value)
+        except OSError:
+            # The peer is gone already (some systems then answer EINVAL), or the system knows the name but not the
+            # option. Neither is worth a connection: the first ends by itself, the second is a refinement.
+            continue
+
+
+@lru_cache(64)
+def _options(settings: LinkSettings) -> tuple[tuple[int, int, int], ...]:
+    """What this platform has of the options: level, name, value."""
+    wanted = (
         (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
         (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
         (socket.IPPROTO_TCP, "TCP_KEEPIDLE", ceil(settings.keepAliveIdle)),
         (socket.IPPROTO_TCP, "TCP_KEEPINTVL", ceil(settings.keepAliveInterval)),
         (socket.IPPROTO_TCP, "TCP_KEEPCNT", settings.keepAliveProbes),
         (socket.IPPROTO_TCP, "TCP_NOTSENT_LOWAT", settings.notSentLowWater),
-    ]
-    for level, name, value in options:
-        option = getattr(socket, name, None)
-        if option is not None:
-            try:
-                connection.socket.setsockopt(level, option, value)
-            except OSError:
-                # The peer is gone already (some systems then answer EINVAL), or the system knows the name but not the
-                # option. Neither is worth a connection: the first ends by itself, the second is a refinement.
-                continue
+    )
+    return tuple((level, getattr(socket, name), value) for level, name, value in wanted if hasattr(socket, name))

@@ -8,6 +8,7 @@ around it are the bounds that it does not have.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from autobahn.twisted.websocket import WebSocketAdapterProtocol
@@ -24,8 +25,9 @@ from jetjstp.links.notices import RareNotice
 from jetjstp.links.pinging import Pinger
 from jetjstp.links.quietlog import QuietLog
 from jetjstp.links.reading import ReadingSide
-from jetjstp.links.settings import LinkSettings
-from jetjstp.links.shortpath import LONGEST, takeMasked
+from jetjstp.links.settings import LinkSettings, checkNumber, checkSeconds
+from jetjstp.links.shortpath import LONGEST
+from jetjstp.links.silence import SilenceWatch
 from jetjstp.links.writing import WritingSide
 
 __all__ = ["WebSocketSide", "WebSocketSituation"]
@@ -43,7 +45,13 @@ MAX_HEAD_LINES = 256
 """Lines of a handshake. Autobahn joins headers of the same name one by one, which is quadratic in their number."""
 
 MAX_FRAGMENTS = 1024
-"""Fragments of a message. Each costs the parser as much as a message, and empty ones are not limited by its length."""
+"""
+Fragments of a message, unless it may be so long that it needs more. Each costs the parser as much as a message, and
+empty ones are not limited by its length.
+"""
+
+FRAGMENT = 8192
+"""Bytes that each fragment of a long message should have, on the average."""
 
 MAX_PINGS = 100
 """Pings a second that we answer. Nobody needs more than one; each is work for us, and bytes to be sent."""
@@ -66,21 +74,41 @@ class WebSocketSituation:
     """What the links of one factory share."""
 
     def __init__(
-        self, log: Logger, clock: IReactorTime, settings: LinkSettings, options: dict[str, Any], pingInterval: float
+        self,
+        log: Logger,
+        clock: IReactorTime,
+        settings: LinkSettings,
+        options: dict[str, Any],
+        pingInterval: float,
+        pingPatience: float | None = None,
     ) -> None:
         """
         @param options: Autobahn's options; it would look each up for each connection, and format all for a log line.
         @param pingInterval: Seconds, or 0 for no pings.
+        @param pingPatience: Seconds, for a L{SilenceWatch}; L{None} for a L{Pinger}.
         """
         self.clock = clock
         self.settings = settings
         self.options = options
-        self.longestShort = min(LONGEST, options["maxMessagePayloadSize"])
+        self.longestShort, self.mostFragments = boundsOf(options["maxMessagePayloadSize"])
         self.links: set[WebSocketSide] = set()
         self.deathWatch = DeathWatch(clock, settings.deadAfter) if DeathWatch.isPossible() else None
-        self.pinger = Pinger(clock, pingInterval) if pingInterval else None
+        self.pinger: Pinger | SilenceWatch | None = None
+        self.listens = bool(pingInterval and pingPatience is not None)
+        if pingInterval:
+            checkSeconds("pingInterval", pingInterval, 3600)
+            if pingPatience is None:
+                self.pinger = Pinger(clock, pingInterval)
+            else:
+                checkSeconds("pingPatience", pingPatience, 3600)
+                self.pinger = SilenceWatch(clock, pingInterval, pingPatience)
         self.closeCode = 1000
         self.failures = RareNotice(log, clock)
+
+
+def boundsOf(maxMessage: int) -> tuple[int, int]:
+    """What follows from the longest message: the longest payload for the short path, and the most fragments."""
+    return min(LONGEST, maxMessage), max(MAX_FRAGMENTS, maxMessage // FRAGMENT)
 
 
 # Class attributes are what Autobahn sees before it has set its own, at the handshake.
@@ -105,6 +133,9 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
     # An empty ping frame, as this side sends it.
     _pingFrame: bytes
 
+    # Takes frames of the other side apart, and says where the first begins that it leaves.
+    _takeShort: Callable[[bytes, int, list[bytes]], int]
+
     if TYPE_CHECKING:
         state: int
         data: bytes
@@ -117,6 +148,8 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
         super().__init__()
         self._situation = situation
         self._clock = situation.clock
+        self._longestShort = situation.longestShort
+        self._mostFragments = situation.mostFragments
         # The handshake as far as it came; None once it was given to Autobahn.
         self._head: bytearray | None = bytearray()
         # Bytes that may not be looked at yet, and the call that will.
@@ -133,13 +166,18 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
         self._pings = 0
         self._owedPong: bytes | None = None
         self.unansweredSince: float | None = None
+        self.lastReceived = 0.0
         self._lastProgress: object = None
         self._closeCall: IDelayedCall | None = None
 
-    @staticmethod
-    def pack(message: bytes) -> bytes:
-        """Make the frame of one message, as this side sends it."""
-        raise NotImplementedError
+    # Makes the frames of one message, as this side sends it.
+    pack: Callable[[bytes], bytes]
+
+    def setMaxMessage(self, size: int) -> None:
+        """See L{jetjstp.interfaces.MessageLink.setMaxMessage}."""
+        checkNumber("size", size, 1, 2**31)
+        self.maxFramePayloadSize = self.maxMessagePayloadSize = size
+        self._longestShort, self._mostFragments = boundsOf(size)
 
     # --- beginning and end
 
@@ -163,8 +201,9 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
         except Exception:
             self._receiverFailed()
             return
+        self.lastReceived = self._clock.seconds()
         self._open(receiver)
-        if self._situation.pinger is not None:
+        if self._situation.pinger is not None and not self._isGone:
             self._situation.pinger.add(self)
         self._resumeTransport()
 
@@ -188,7 +227,8 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
         """End the connection, after sending what was written or at once."""
         self._deliverCollected()
         self._end()
-        super().dropConnection(abort)
+        # Autobahn would reset the connection even behind a closing handshake, which clients may take for a failure.
+        super().dropConnection(abort and not self.wasClean)
 
     def _closeConnection(self, abort: bool = False) -> None:
         if abort:
@@ -232,10 +272,12 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came in."""
+        if self._situation.listens:
+            self.lastReceived = self._clock.seconds()
         if self._flowing and not self._backlog:
             if not self.data and self.current_frame is None and not self.inside_message:
                 messages: list[bytes] = []
-                taken = takeMasked(data, self._situation.longestShort, messages)
+                taken = self._takeShort(data, self._longestShort, messages)
                 if taken == len(data):
                     self._deliver(messages)
                     return
@@ -321,6 +363,9 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
                 self._resumeTransport()
 
     def _resumeTransport(self) -> None:
+        if self._situation.listens:
+            # Nothing could come in, which is no fault of the peer.
+            self.lastReceived = self._clock.seconds()
         if self._backlog:
             self._continueLater()
         else:
@@ -340,8 +385,8 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
     def onMessageFrameBegin(self, length: int) -> None:
         """A fragment begins; the length of the message is checked."""
         self._fragments += 1
-        if self._fragments == MAX_FRAGMENTS + 1:
-            self._fail_connection(1008, f"a message of more than {MAX_FRAGMENTS} fragments")
+        if self._fragments == self._mostFragments + 1:
+            self._fail_connection(1008, f"a message of more than {self._mostFragments} fragments")
         super().onMessageFrameBegin(length)
 
     def onMessageFrameData(self, payload: bytes) -> None:

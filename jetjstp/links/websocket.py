@@ -19,17 +19,18 @@ from twisted.python.failure import Failure
 
 from jetjstp.interfaces import MessageReceiver
 from jetjstp.links.addresses import localAddress
+from jetjstp.links.fragments import LEAST, inFragments
 from jetjstp.links.notices import RareNotice
 from jetjstp.links.origins import OriginRules, UpgradeRequest
 from jetjstp.links.quietlog import QuietLog
-from jetjstp.links.settings import LinkSettings, checkNumber, checkSeconds
-from jetjstp.links.shortpath import textFrame
+from jetjstp.links.settings import LinkSettings, checkNumber
+from jetjstp.links.shortpath import plainFrame, takeMasked, textFrame
 from jetjstp.links.webside import CLOSE_TIMEOUT, OPEN_TIMEOUT, WebSocketSide, WebSocketSituation
 
 __all__ = ["Authenticate", "Guard", "WebSocketLink", "WebSocketLinkFactory"]
 
-Guard = Callable[[UpgradeRequest], str | None]
-"""Judges an upgrade: L{None}, or the reason to refuse it."""
+Guard = Callable[[UpgradeRequest], object]
+"""Judges an upgrade: L{None}, or the reason to refuse it; or a Deferred or coroutine of that."""
 
 Authenticate = Callable[[UpgradeRequest], object]
 """Says who makes an upgrade: a mapping, or a Deferred or coroutine of one. Anything else refuses it."""
@@ -43,7 +44,8 @@ class WebSocketLink(WebSocketSide, WebSocketServerProtocol):  # type: ignore[mis
     """
 
     log = QuietLog(Logger())
-    pack = staticmethod(textFrame)
+    pack: Callable[[bytes], bytes] = staticmethod(textFrame)
+    _takeShort = staticmethod(takeMasked)
     _pingFrame = b"\x89\x00"
 
     def __init__(self, owner: WebSocketLinkFactory) -> None:
@@ -51,6 +53,8 @@ class WebSocketLink(WebSocketSide, WebSocketServerProtocol):  # type: ignore[mis
         self._owner = owner
         self._deciding: Deferred[str | None] | None = None
         self.handshakeAuth: Mapping[str, Any] | None = None
+        if owner.pack is not None:
+            self.pack = owner.pack
 
     def _onOpen(self) -> None:
         # Autobahn would keep the handshake for as long as the connection lives: more than a kilobyte of each.
@@ -69,20 +73,42 @@ class WebSocketLink(WebSocketSide, WebSocketServerProtocol):  # type: ignore[mis
         @return: The subprotocol.
         """
         upgrade = self._upgradeRequest(request)
+        subprotocol = self._owner.select(upgrade.protocols)
+        if subprotocol is None and self._owner.requireProtocol:
+            names = ", ".join(self._owner.protocols)
+            raise ConnectionDeny(HTTPStatus.FORBIDDEN.value, f"the subprotocol is not offered: {names}")
         try:
-            refusal = self._owner.guard(upgrade)
+            verdict = self._owner.guard(upgrade)
         except Exception:
             self._log.failure("the guard failed, {address} is refused", address=self.address)
-            refusal = "the guard failed"
-        if refusal is not None:
-            raise ConnectionDeny(HTTPStatus.FORBIDDEN.value, refusal)
-        subprotocol = next((name for name in self._owner.protocols if name in upgrade.protocols), None)
+            verdict = "the guard failed"
+        decision: str | Deferred[str | None] | None
+        if isinstance(verdict, Deferred | Coroutine):
+            judging: Deferred[Any] = ensureDeferred(verdict)
+            judging.addErrback(self._guardFailed)
+            decision = judging.addCallback(self._judged, upgrade, subprotocol)
+        else:
+            decision = self._judged(verdict, upgrade, subprotocol)
+        if isinstance(decision, Deferred):
+            self._deciding = decision
+        return decision
+
+    def _guardFailed(self, failure: Failure) -> str:
+        if self.state == self.STATE_CONNECTING:
+            self._log.failure("the guard failed, {address} is refused", failure=failure, address=self.address)
+        return "the guard failed"
+
+    def _judged(
+        self, verdict: object, upgrade: UpgradeRequest, subprotocol: str | None
+    ) -> str | Deferred[str | None] | None:
+        """The guard has spoken."""
+        if verdict is not None:
+            raise ConnectionDeny(HTTPStatus.FORBIDDEN.value, str(verdict))
         if self._owner.authenticate is None:
             return subprotocol
-        self._deciding = _askedFor(self._owner.authenticate, upgrade).addCallbacks(
+        return _askedFor(self._owner.authenticate, upgrade).addCallbacks(
             self._authenticated, self._authenticationFailed, callbackArgs=(subprotocol,)
         )
-        return self._deciding
 
     def _upgradeRequest(self, request: ConnectionRequest) -> UpgradeRequest:
         headers = cast(dict[str, str], request.headers)
@@ -119,6 +145,12 @@ class WebSocketLink(WebSocketSide, WebSocketServerProtocol):  # type: ignore[mis
     ) -> None:
         """Refuse the upgrade; likewise."""
         if self.state == self.STATE_CONNECTING:
+            if code == HTTPStatus.UPGRADE_REQUIRED:
+                # A plain request, which is Autobahn's only use of it.
+                code = self._owner.plainStatus
+            elif responseHeaders:
+                # The versions that we know: what RFC 6455, 4.4 answers with this code, and Autobahn with another.
+                code = HTTPStatus.UPGRADE_REQUIRED
             denied = code in (HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED)
             reason = "".join(c if c.isprintable() else "?" for c in reason)
             notice = self._owner.denials if denied else self._situation.failures
@@ -176,8 +208,12 @@ class WebSocketLinkFactory(WebSocketServerFactory):
         receiver: Callable[[], MessageReceiver],
         *,
         protocols: Sequence[str] = ("jet",),
+        requireProtocol: bool = False,
+        plainStatus: int = HTTPStatus.UPGRADE_REQUIRED,
         maxMessage: int,
+        fragmentSize: int | None = None,
         pingInterval: float = 5.0,
+        pingPatience: float | None = None,
         guard: Guard | None = None,
         authenticate: Authenticate | None = None,
         settings: LinkSettings | None = None,
@@ -187,17 +223,26 @@ class WebSocketLinkFactory(WebSocketServerFactory):
         @param receiver: Makes the receiver of one connection, when its handshake is done.
         @param protocols: Subprotocols, the best one first. The first that the client offers is selected; if it offers
             none of them, none is.
+        @param requireProtocol: Refuse with 403 who offers none of them. They are then compared without regard to case,
+            and selected as the client has written them.
+        @param plainStatus: What to answer to a request that is no upgrade.
         @param maxMessage: Bytes that a message may have, at most; a longer one closes the connection with 1009.
+        @param fragmentSize: Bytes of a message that we send in one frame, at most; L{None} for any number.
         @param pingInterval: Seconds between pings; 0 for none. A peer that leaves them unanswered for three intervals,
             but not less than 15 seconds, is dropped.
-        @param guard: Judges upgrades. L{None} lets web pages in only from our own host, as L{OriginRules} does.
+        @param pingPatience: Seconds. With it, only those peers are pinged of whom nothing came for C{pingInterval}, and
+            they are dropped when still nothing comes for that time.
+        @param guard: Judges upgrades. L{None} lets web pages in only from our own host, as L{OriginRules} does. If it
+            fails, that is logged, and a refusal.
         @param authenticate: Says who makes an upgrade; see L{WebSocketLink.handshakeAuth}. L{None} lets everybody in.
         @param reactor: For timeouts; the global reactor if it is L{None}.
         @raise ValueError: A value is out of range; the message names it.
         """
         checkNumber("maxMessage", maxMessage, 1, 2**31)
-        if pingInterval != 0:
-            checkSeconds("pingInterval", pingInterval, 3600)
+        self.pack: Callable[[bytes], bytes] | None = None
+        if fragmentSize is not None:
+            checkNumber("fragmentSize", fragmentSize, LEAST, 2**31)
+            self.pack = inFragments(textFrame, plainFrame, fragmentSize)
         settings = settings or LinkSettings()
         super().__init__(protocols=list(protocols), server="", reactor=reactor)
         # All that we rely on, whatever Autobahn's defaults are or become.
@@ -232,12 +277,20 @@ class WebSocketLinkFactory(WebSocketServerFactory):
         if not USES_NVX:
             self._log.warn("Autobahn runs without NVX, its accelerator: long WebSocket messages are fifty times slower")
         self.receiver = receiver
+        self.requireProtocol = requireProtocol
+        self.plainStatus = plainStatus
         self.guard: Guard = guard or OriginRules().check
         self.authenticate = authenticate
         options = {name: getattr(self, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
-        self.situation = WebSocketSituation(self._log, self.reactor, settings, options, pingInterval)
+        self.situation = WebSocketSituation(self._log, self.reactor, settings, options, pingInterval, pingPatience)
         self.denials = RareNotice(self._log, self.reactor)
         self._refusal = RareNotice(self._log, self.reactor)
+
+    def select(self, offered: Sequence[str]) -> str | None:
+        """The subprotocol for a client that offers these, in its spelling, or L{None}."""
+        names = {name.lower() if self.requireProtocol else name: name for name in reversed(offered)}
+        keys = (name.lower() if self.requireProtocol else name for name in self.protocols)
+        return next((names[key] for key in keys if key in names), None)
 
     @property
     def links(self) -> set[WebSocketSide]:

@@ -69,9 +69,8 @@ class WritingSide(Lifetime):
     def _write(self, data: bytes) -> None:
         """Write to the transport; the data must not be empty."""
         transport = self.transport
-        # Both are what twisted.internet.abstract.FileDescriptor has to send; when they are empty it is not registered
-        # for writing either, so nothing can be overtaken. Writing at once spares a trip through the poller.
-        if self._eager and not transport._tempDataBuffer and not transport.dataBuffer and transport.connected:
+        # Nothing can be overtaken then. Writing at once spares a trip through the poller.
+        if self._isFlushed() and transport.connected:
             # The transport offers the system a limited piece at a time; the rest would wait for another turn.
             rest: bytes | memoryview = data
             for _ in range(PIECES):
@@ -89,6 +88,13 @@ class WritingSide(Lifetime):
             transport.write(data)
         if not self.watched and self._deathWatch is not None and self._connection is not None:
             self._deathWatch.watch(self, self._connection)
+
+    def _isFlushed(self) -> bool:
+        """Whether the system has all that was written; without a socket of our own that is not known."""
+        transport = self.transport
+        # Both are what twisted.internet.abstract.FileDescriptor has to send; when they are empty it is not registered
+        # for writing either.
+        return self._eager and not transport._tempDataBuffer and not transport.dataBuffer
 
     def unregisterProducer(self) -> None:
         """Hear no more of the transport, which waits for its producer before it closes. Once is enough."""

@@ -4,7 +4,7 @@ WebSocket frames as clients send them, good and bad.
 
 from __future__ import annotations
 
-__all__ = ["clientFrame", "serverFrames"]
+__all__ = ["clientFrame", "clientFrames", "serverFrames"]
 
 
 def clientFrame(
@@ -52,5 +52,29 @@ def serverFrames(data: bytes) -> list[tuple[int, bytes]]:
         if len(data) < start + length:
             raise ValueError("the last frame is cut")
         frames.append((data[0] & 0x0F, data[start : start + length]))
+        data = data[start + length :]
+    return frames
+
+
+def clientFrames(data: bytes) -> list[tuple[int, bytes, bytes]]:
+    """
+    Take apart what a client sent: first bytes, masks, and payloads without them.
+
+    @raise ValueError: It is not a number of whole, masked frames.
+    """
+    frames = []
+    while data:
+        if len(data) < 6 or not data[1] & 0x80:
+            raise ValueError(f"no masked frame begins with {data[:10]!r}")
+        length, start = data[1] & 0x7F, 2
+        if length == 126:
+            length, start = int.from_bytes(data[2:4], "big"), 4
+        elif length == 127:
+            length, start = int.from_bytes(data[2:10], "big"), 10
+        mask, start = data[start : start + 4], start + 4
+        if len(data) < start + length:
+            raise ValueError("the last frame is cut")
+        payload = bytes(byte ^ mask[index % 4] for index, byte in enumerate(data[start : start + length]))
+        frames.append((data[0], mask, payload))
         data = data[start + length :]
     return frames

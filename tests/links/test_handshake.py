@@ -74,6 +74,39 @@ class UpgradeTests(WebSocketTestCase):
             else:
                 self.assertIn(b"Sec-WebSocket-Protocol: " + selected + b"\r\n", transport.value())
 
+    def test_requiredSubprotocol(self) -> None:
+        """If a subprotocol is required, its case does not matter, it is echoed as it came, and without it is a 403."""
+        factory = self.makeFactory(protocols=("metarhia-jstp",), requireProtocol=True)
+        for spelling, selected in [
+            ("metarhia-jstp", b"metarhia-jstp"),
+            ("foo, Metarhia-JSTP", b"Metarhia-JSTP"),
+            ("METARHIA-jstp, metarhia-jstp", b"METARHIA-jstp"),
+        ]:
+            link, transport = self.connect(factory)
+            link.dataReceived(upgradeRequest("/any/path?at=all", Sec_WebSocket_Protocol=spelling))
+            self.assertIn(b"101", transport.value())
+            self.assertIn(b"Sec-WebSocket-Protocol: " + selected + b"\r\n", transport.value())
+        for offered in None, "foo", "jstp":
+            link, transport = self.connect(factory)
+            link.dataReceived(upgradeRequest(Sec_WebSocket_Protocol=offered))
+            self.assertTrue(transport.value().startswith(b"HTTP/1.1 403 Forbidden\r\n"))
+            self.assertIn(b"metarhia-jstp", transport.value())
+            self.assertTrue(transport.disconnecting)
+
+    def test_plainStatus(self) -> None:
+        """What is no upgrade gets the status that was asked for."""
+        link, transport = self.connect(self.makeFactory(plainStatus=400))
+        link.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertTrue(transport.value().startswith(b"HTTP/1.1 400 Bad Request\r\n"))
+
+    def test_versions(self) -> None:
+        """Versions 8 and 13 are spoken; others get a 426 with a list of them."""
+        self.upgrade(Sec_WebSocket_Version="8")
+        link, transport = self.connect(self.makeFactory(plainStatus=400))
+        link.dataReceived(upgradeRequest(Sec_WebSocket_Version="12"))
+        self.assertTrue(transport.value().startswith(b"HTTP/1.1 426 Upgrade Required\r\n"))
+        self.assertIn(b"\r\nSec-WebSocket-Version: 13,8\r\n", transport.value())
+
     def test_compression(self) -> None:
         """Compression is never accepted: frames are shared by all links."""
         link, transport = self.connect()
@@ -180,6 +213,9 @@ class UpgradeTests(WebSocketTestCase):
         self.assertEqual(str(error), "pingInterval: 5000 is out of range; seconds; did you mean 5.0?")
         self.assertRaises(ValueError, self.makeFactory, pingInterval=-1)
         self.assertRaises(ValueError, self.makeFactory, maxMessage=0)
+        self.assertRaises(ValueError, self.makeFactory, fragmentSize=100)
+        error = self.assertRaises(ValueError, self.makeFactory, pingPatience=10_000)
+        self.assertEqual(str(error), "pingPatience: 10000 is out of range; seconds; did you mean 10.0?")
 
 
 class GuardTests(WebSocketTestCase):
@@ -243,6 +279,47 @@ class GuardTests(WebSocketTestCase):
         link.dataReceived(upgradeRequest())
         self.assertIn(b"403", transport.value())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_later(self) -> None:
+        """A guard may take its time, with a Deferred or a coroutine; only then it is asked who it is."""
+        answers: list[Deferred[object]] = []
+
+        def later(request: UpgradeRequest) -> Deferred[object]:
+            answers.append(Deferred())
+            return answers[-1]
+
+        async def coroutine(request: UpgradeRequest) -> object:
+            return await later(request)
+
+        for guard in later, coroutine:
+            for verdict, status in (None, b" 401 "), ("not today", b" 403 "):
+                link, transport = self.connect(self.makeFactory(guard=guard, authenticate=lambda request: None))
+                link.dataReceived(upgradeRequest())
+                self.assertEqual(transport.value(), b"")
+                answers.pop().callback(verdict)
+                self.assertIn(status, transport.value().split(b"\r\n")[0])
+                self.assertIn(b"not ", transport.value())
+            link, transport = self.connect(self.makeFactory(guard=guard))
+            link.dataReceived(upgradeRequest())
+            answers.pop().callback(None)
+            self.assertIn(b" 101 ", transport.value())
+
+    def test_failsLater(self) -> None:
+        """A guard whose Deferred fails lets nobody in, and that is logged."""
+        link, transport = self.connect(self.makeFactory(guard=lambda request: fail(ZeroDivisionError())))
+        link.dataReceived(upgradeRequest())
+        self.assertIn(b"403", transport.value())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_lostMeanwhile(self) -> None:
+        """When the connection goes while the guard thinks, the question is taken back, without a log line."""
+        cancellations: list[Any] = []
+        answer: Deferred[Any] = Deferred(cancellations.append)
+        link, transport = self.connect(self.makeFactory(guard=lambda request: answer))
+        link.dataReceived(upgradeRequest())
+        self.lose(link)
+        self.assertEqual(len(cancellations), 1)
+        self.assertEqual((transport.value(), self.recorders), (b"", []))
 
 
 class AuthenticationTests(WebSocketTestCase):

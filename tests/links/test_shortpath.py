@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from jetjstp.links.shortpath import LONGEST, takeMasked, textFrame
+from jetjstp.links.shortpath import LONGEST, plainFrame, takeMasked, takeUnmasked, textFrame
 from tests.links.frames import clientFrame
 
 
@@ -70,6 +70,64 @@ class TakeMaskedTests(SynchronousTestCase):
             frame = clientFrame(b"x" * size)
             for end in range(len(frame)):
                 self.assertEqual(take(frame + frame[:end]), ([b"x" * size], end))
+
+
+def takePlain(data: bytes, longest: int = LONGEST) -> tuple[list[bytes], int]:
+    """Take a server's frames: the messages, and how many bytes are left."""
+    messages: list[bytes] = []
+    return messages, len(data) - takeUnmasked(data, longest, messages)
+
+
+class TakeUnmaskedTests(SynchronousTestCase):
+    """Taking a server's frames apart."""
+
+    @given(st.lists(st.binary(max_size=300)))
+    def test_binary(self, payloads: list[bytes]) -> None:
+        """Whole binary frames of any content are taken."""
+        self.assertEqual(takePlain(b"".join(plainFrame(payload, 0x82) for payload in payloads)), (payloads, 0))
+
+    @given(st.lists(st.text(max_size=50)))
+    def test_text(self, texts: list[str]) -> None:
+        """Whole text frames of any text are taken."""
+        payloads = [text.encode("utf-8", "ignore") for text in texts]
+        self.assertEqual(takePlain(b"".join(map(textFrame, payloads))), (payloads, 0))
+
+    def test_sizes(self) -> None:
+        """All forms of the length are taken up to the limit, and none above."""
+        for size in 0, 1, 125, 126, 127, 255, 256, LONGEST:
+            self.assertEqual(takePlain(textFrame(b"x" * size)), ([b"x" * size], 0))
+        for size in LONGEST + 1, 65535, 65536:
+            frame = textFrame(b"x" * size)
+            self.assertEqual(takePlain(frame), ([], len(frame)))
+        frame = textFrame(b"12345")
+        self.assertEqual(takePlain(frame, longest=5), ([b"12345"], 0))
+        self.assertEqual(takePlain(frame, longest=4), ([], len(frame)))
+
+    def test_left(self) -> None:
+        """A frame that is different in any way is left, and so is all that follows it."""
+        good = textFrame(b"good")
+        for bad in (
+            clientFrame(b"", opcode=8, mask=None),
+            clientFrame(b"", opcode=9, mask=None),
+            clientFrame(b"x", opcode=0, mask=None),
+            clientFrame(b"x", opcode=3, mask=None),
+            clientFrame(b"x", fin=False, mask=None),
+            clientFrame(b"x", rsv=4, mask=None),
+            clientFrame(b"x"),
+            clientFrame(b"x" * 126),
+            clientFrame(b"\xff", mask=None),
+            clientFrame(b"\xed\xa0\x80", mask=None),
+            clientFrame(b"x" * 5, lengthForm=126, mask=None),
+            clientFrame(b"x" * 200, lengthForm=127, mask=None),
+        ):
+            self.assertEqual(takePlain(good + good + bad + good), ([b"good", b"good"], len(bad + good)))
+
+    def test_incomplete(self) -> None:
+        """A frame that is not there as a whole is left."""
+        for size in 0, 5, 126:
+            frame = textFrame(b"x" * size)
+            for end in range(len(frame)):
+                self.assertEqual(takePlain(frame + frame[:end]), ([b"x" * size], end))
 
 
 class TextFrameTests(SynchronousTestCase):

@@ -4,6 +4,9 @@ Tests for L{jetjstp.links.stream}, without sockets.
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
@@ -58,6 +61,21 @@ class StreamTestCase(SynchronousTestCase):
 
 class ReceivingTests(StreamTestCase):
     """From the transport to the receiver."""
+
+    def test_setMaxMessage(self) -> None:
+        """The longest message can be another one from the next message on."""
+        link, recorder, transport = self.connect()
+        long = frame(b"x" * (LIMIT + 1))
+        recorder.reactions["received"] = lambda link: link.setMaxMessage(LIMIT + 1)
+        link.dataReceived(frame(b"small"))
+        link.dataReceived(long)
+        self.assertEqual(recorder.messages, [b"small", b"x" * (LIMIT + 1)])
+        recorder.reactions["received"] = lambda link: link.setMaxMessage(LIMIT)
+        link.dataReceived(frame(b"small"))
+        link.dataReceived(long)
+        self.assertTrue(transport.disconnecting)
+        self.assertEqual(len(recorder.messages), 3)
+        self.assertRaises(ValueError, link.setMaxMessage, 0)
 
     def test_interfaces(self) -> None:
         """A link is what the package calls one, and the producer that it claims to be."""
@@ -285,6 +303,17 @@ class EndingTests(StreamTestCase):
         self.assertFalse(transport.disconnected)
         self.clock.advance(0.1)
         self.assertTrue(transport.disconnected)
+
+    def test_freed(self) -> None:
+        """The receiver of a link that is lost is free to go, and does not wait for the garbage collector."""
+        link, recorder, _ = self.connect()
+        self.recorders.clear()
+        reference = weakref.ref(recorder)
+        self.addCleanup(gc.enable)
+        gc.disable()
+        self.lose(link)
+        del recorder
+        self.assertIs(reference(), None)
 
     def test_halfClosed(self) -> None:
         """A peer that closes its half gets what was written for it, then the connection is closed."""

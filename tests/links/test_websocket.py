@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from jetjstp.links import webside
-from jetjstp.links.webside import BUDGET, CLOSE_TIMEOUT, MAX_FRAGMENTS, MAX_PINGS, PIECE
+from jetjstp.links.webside import BUDGET, CLOSE_TIMEOUT, FRAGMENT, MAX_FRAGMENTS, MAX_PINGS, PIECE
 from jetjstp.links.websocket import WebSocketLink
 from tests.links.clocks import TURN, TurnClock
 from tests.links.frames import clientFrame
@@ -106,6 +106,23 @@ class ReceivingTests(WebSocketTestCase):
         self.assertEqual(recorder.messages, [b"12345"])
         self.assertEqual(self.closeCode(transport), 1009)
 
+    def test_setMaxMessage(self) -> None:
+        """The longest message can be another one from the next piece of data on, whichever way it takes."""
+        link, recorder, transport = self.upgrade(self.makeFactory(maxMessage=5))
+        recorder.reactions["received"] = lambda link: link.setMaxMessage(6000)
+        link.dataReceived(clientFrame(b"12345"))
+        for size in 6, 5999, 6000:
+            link.dataReceived(clientFrame(b"x" * size))
+        link.dataReceived(clientFrame(b"x" * 5999, fin=False) + clientFrame(b"x", opcode=0))
+        self.assertEqual([len(message) for message in recorder.messages], [5, 6, 5999, 6000, 6000])
+        recorder.reactions["received"] = lambda link: link.setMaxMessage(6)
+        link.dataReceived(clientFrame(b""))
+        link.dataReceived(clientFrame(b"123456"))
+        self.assertEqual(recorder.messages[-2:], [b"", b"123456"])
+        link.dataReceived(clientFrame(b"1234567"))
+        self.assertEqual(self.closeCode(transport), 1009)
+        self.assertRaises(ValueError, link.setMaxMessage, 0)
+
     def test_invalidText(self) -> None:
         """Text that is not UTF-8 closes with 1007, also when only the end of a fragmented message shows it."""
         for data in (
@@ -186,6 +203,16 @@ class FragmentTests(WebSocketTestCase):
         link.dataReceived(middle)
         self.assertEqual(self.closeCode(transport), 1008)
         self.assertFalse(transport.disconnecting)
+
+    def test_longMessages(self) -> None:
+        """A message that may be long may have more fragments, for it cannot come without them."""
+        link, recorder, transport = self.upgrade(self.makeFactory(maxMessage=(MAX_FRAGMENTS + 2) * FRAGMENT))
+        first, last = clientFrame(b"x", fin=False), clientFrame(b"x", opcode=0)
+        middle = clientFrame(b"", opcode=0, fin=False)
+        link.dataReceived(first + middle * MAX_FRAGMENTS + last)
+        self.assertEqual(recorder.messages, [b"xx"])
+        link.dataReceived(first + middle * (MAX_FRAGMENTS + 2))
+        self.assertEqual(self.closeCode(transport), 1008)
 
     def test_budget(self) -> None:
         """When the parser takes too long, the rest waits for the next turn of the reactor, and so does the peer."""
@@ -279,7 +306,7 @@ class PausingTests(WebSocketTestCase):
         self.clock.advance(0)
         self.assertEqual(transport.producerState, "producing")
         link.dataReceived(closing())
-        self.assertTrue(transport.disconnected)
+        self.assertTrue(transport.disconnecting)
         self.assertEqual(recorder.messages, [])
 
 
@@ -331,6 +358,8 @@ class ClosingTests(WebSocketTestCase):
         self.assertFalse(transport.disconnecting)
         link.dataReceived(closing())
         self.assertTrue(transport.disconnecting)
+        # No reset, which npm's JSTP clients, for one, take for a failure.
+        self.assertFalse(transport.disconnected)
         self.lose(link)
         self.assertEqual(recorder.events, [("opened",), ("lost", "closed with 1000")])
         self.assertEqual(self.clock.getDelayedCalls(), [])

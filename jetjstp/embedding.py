@@ -1,5 +1,5 @@
 """
-A daemon as a service of the application around it.
+What listens, as a service of the application around it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-__all__ = ["DaemonService"]
+__all__ = ["ListeningService"]
 
 FIRST_WAIT = 1.0
 """Seconds until a place that is taken is tried again; doubled each time."""
@@ -21,7 +21,7 @@ FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 
 
-class DaemonService(Service):
+class ListeningService(Service):
     """
     Listens while it runs, closes when it stops, and keeps trying where it cannot listen.
     """
@@ -59,7 +59,7 @@ class DaemonService(Service):
         self._wait = min(2 * self._wait, LONGEST_WAIT)
 
     def stopService(self) -> Deferred[None]:
-        """Close the daemon; fires when its connections are gone."""
+        """Close; fires when the connections are gone, too."""
         super().stopService()
         if self._retry is not None:
             self._retry.cancel()

@@ -1,5 +1,5 @@
 """
-Tests for L{jetjstp.jet.embedding}: the daemon as a service.
+Tests for L{jetjstp.embedding}: the daemon as a service.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from jetjstp.embedding import FIRST_WAIT, LONGEST_WAIT
 from jetjstp.jet.daemon import Daemon
-from jetjstp.jet.embedding import FIRST_WAIT, LONGEST_WAIT
 from jetjstp.testing import MemoryEndpoint
 from tests.jet.asking import add, ask
 
