@@ -3,8 +3,8 @@ What plugs into what.
 
 Inside the package: L{MessageLink} and L{MessageReceiver}, the seam between
 connections that carry whole messages and the protocols that speak over them.
-For strangers: the zope interfaces of authentication policies, which
-L{twisted.plugin} finds.
+For strangers: the zope interfaces of authentication policies and of session
+storages, which L{twisted.plugin} finds.
 
 This module is imported by every C{twistd} run on a machine that has the
 package (the plugin cache refers to it): it imports neither a reactor nor
@@ -13,22 +13,29 @@ Autobahn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
+if TYPE_CHECKING:
+    from jetjstp.jstp.session import Entry, Session
+
 __all__ = [
     "IAuthPolicy",
     "IAuthPolicyFactory",
+    "IFencedSessionStorage",
+    "ISessionStorage",
+    "ISessionStorageFactory",
     "Identity",
     "LoginFailed",
     "MessageLink",
     "MessageReceiver",
+    "StorageUnavailable",
     "UnknownUser",
     "WrongPassword",
 ]
@@ -51,6 +58,9 @@ class MessageLink(Protocol):
 
     def write(self, frames: list[bytes]) -> None:
         """Send ready frames, in order, in as few system calls as possible. After the end: ignored."""
+
+    def setMaxMessage(self, size: int) -> None:
+        """Take messages of at most this many bytes from now on; what has arrived as a whole is not concerned."""
 
     def pauseReading(self) -> None:
         """Deliver no more messages, and let the other side feel it, until L{resumeReading}."""
@@ -135,4 +145,92 @@ class IAuthPolicyFactory(IPlugin):
     def make(argument: str, reactor: IReactorTime) -> IAuthPolicy:
         """
         @raise ValueError: The argument is of no use; the message names it and the remedy.
+        """
+
+
+class StorageUnavailable(Exception):
+    """
+    A session storage cannot do what was asked: its file is of no use, its server is away. The message is one line that
+    names the storage, what is wrong and perhaps the remedy, and no password. It may or may not have been done.
+    """
+
+
+class ISessionStorage(Interface):
+    """
+    Keeps the sessions of JSTP whose connections are closed, so that clients may come back later, or to another server.
+
+    This is all that a provider needs to have. It may also have C{setInactive(id)}, which is called right after C{set}
+    when the connection is closed: from then on the session may be dropped after a while. Whether a provider has more is
+    found out by looking for the methods; it need not declare the interface.
+
+    A method may return a L{Deferred}, and may raise or fail. What fails is logged and, in C{get}, counts as not found;
+    but who asks while that fails with L{StorageUnavailable} is to ask again later, and keeps its session.
+    """
+
+    def get(id: str) -> Session | Deferred[Session | None] | None:
+        """
+        Find a session, which is active from now on.
+
+        @param id: What a peer has sent: a text, of any content and length.
+        @return: The session, or L{None}.
+        """
+
+    def set(id: str, session: Session) -> Deferred[Any] | None:
+        """
+        Keep a session, which replaces what was kept under this id.
+
+        What is kept is the session, or what C{session.toString()} gives; L{Session.fromString} reads it.
+        """
+
+
+class IFencedSessionStorage(ISessionStorage):
+    """
+    Keeps sessions while they are in use, too, so that nothing is lost with a server that is killed, and sees to it that
+    only one server at a time has a session.
+
+    A server that takes a session gets an I{epoch}, a number that is greater than that of every earlier taking of this
+    session, and has the session until another server takes it. A new session is given with C{set}, then taken. C{set}
+    ends the earlier taking: it is for sessions that are not there yet.
+
+    A provider that has all three methods is used in this way.
+    """
+
+    def take(id: str, server: str) -> tuple[Session, int] | Deferred[tuple[Session, int] | None] | None:
+        """
+        Become the one who has a session. This succeeds whoever has it now: that one is fenced off.
+
+        @param server: Who takes it, for logs and errors.
+        @return: A session that nobody else uses, with everything that was recorded, and the epoch; L{None} if there is
+            no such session. The session does not expire before it is released; a storage that outlives servers may drop
+            one for which nothing was recorded for very long.
+        """
+
+    def record(id: str, epoch: int, entries: Sequence[Entry]) -> Deferred[Any] | None:
+        """
+        Add what has happened to a session, to be applied in order with L{Session.apply}; all of it, or nothing.
+
+        @return: Fires when it will survive whatever the storage promises to survive.
+        @raise SessionTaken: The epoch is not the current one; nothing was recorded. L{jetjstp.jstp.errors.SessionTaken}
+        """
+
+    def release(id: str, epoch: int) -> Deferred[Any] | None:
+        """
+        Have a session no more; it may be dropped after a while unless somebody takes it.
+
+        @raise SessionTaken: As of C{record}.
+        """
+
+
+class ISessionStorageFactory(IPlugin):
+    """Makes a session storage from what follows the colon in C{--session-storage NAME:ARGUMENT}."""
+
+    name: str = Attribute("The word before the colon.")
+    help: str = Attribute("One or two lines for C{--help-session-storage}, the form of the argument included.")
+
+    def make(argument: str, reactor: IReactorTime) -> ISessionStorage:
+        """
+        @return: The storage, of which nothing is opened yet. It has C{start()}, which gets it ready and fails with
+            L{StorageUnavailable} if that is not possible, and C{close()}, after which it needs nothing any more; each
+            may return a L{Deferred}.
+        @raise ValueError: The argument is of no use; the message names it and the remedy, and no password.
         """

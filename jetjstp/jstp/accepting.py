@@ -1,0 +1,248 @@
+"""
+The server's side of a handshake (sections 6 and 7.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from twisted.internet.defer import maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from jetjstp.interfaces import StorageUnavailable
+from jetjstp.jstp.applications import Application
+from jetjstp.jstp.errors import ERR_APP_NOT_FOUND, ERR_AUTH_FAILED, RemoteError
+from jetjstp.jstp.messages import Message, Rejected, handshakeFailure, handshakeSuccess, numberOf
+from jetjstp.jstp.session import LARGEST, Session
+from jetjstp.jstp.signatures import checkTakes
+
+if TYPE_CHECKING:
+    from jetjstp.jstp.connection import Connection
+    from jetjstp.jstp.server import Server
+
+__all__ = ["Accepting", "authenticate"]
+
+ANONYMOUS = "anonymous"
+SESSION = "session"
+
+
+def authenticate(policy: Any) -> Callable[..., Any]:
+    """
+    What to ask whether somebody may come in.
+
+    @param policy: A function, or an object with C{authenticate}.
+    @raise TypeError: It is neither, or does not take the connection, the application, the strategy and the credentials.
+    """
+    method = policy if isinstance(policy, type) else getattr(policy, "authenticate", policy)
+    if not callable(method):
+        # Not the policy itself: it may well be a dict of passwords.
+        raise TypeError(f"authPolicy must be a function, or have a method authenticate, not {type(policy).__name__}")
+    checkTakes("authPolicy", method, "connection", "application", "strategy", "credentials")
+    found: Callable[..., Any] = method
+    return found
+
+
+class Accepting:
+    """
+    Decides about one connection, whatever that takes.
+
+    While it does, the connection takes no more messages. If the connection is lost meanwhile, the decision is void.
+    """
+
+    _log = Logger()
+
+    def __init__(self, server: Server, connection: Connection) -> None:
+        self._server = server
+        self._connection = connection
+        self._isOver = False
+
+    def cancel(self) -> None:
+        """The connection is gone."""
+        self._isOver = True
+
+    @property
+    def _isVoid(self) -> bool:
+        """Whether the decision does not matter any more."""
+        return self._isOver or self._connection.isClosing
+
+    def greeted(self, message: Message) -> None:
+        """
+        The client asks for something.
+
+        @raise Rejected: It is not to be served.
+        """
+        kind, header = next(iter(message.items()))
+        if kind != "handshake":
+            raise Rejected("a message before the handshake", True)
+        numberOf(header)
+        name = header[1] if len(header) > 1 else None
+        if not isinstance(name, str) or not name:
+            raise Rejected("a handshake that asks for no application", True)
+        self._connection.decide(True)
+        version = header[2] if len(header) > 2 else None
+        application = self._server.find(name, version)
+        names = list(message)
+        strategy = names[1] if len(names) > 1 else ANONYMOUS
+        credentials = message[strategy] if len(names) > 1 else None
+        if application is None:
+            self._refuse([ERR_APP_NOT_FOUND])
+            return
+        self._server.asked(self._connection, application, strategy)
+        self._connection.application = application
+        self._server.requested(self._connection, version, application)
+        if strategy == SESSION:
+            self._restore(application, credentials)
+        elif strategy == ANONYMOUS:
+            self._admit(None)
+        else:
+            self._authenticate(application, strategy, credentials)
+
+    # Somebody new
+
+    def _authenticate(self, application: Application, strategy: str, credentials: Any) -> None:
+        policy = self._server.authenticate
+        if policy is None:
+            self._refuse([ERR_AUTH_FAILED])
+            return
+        asked = maybeDeferred(policy, self._connection, application, strategy, credentials)
+        asked.addCallbacks(self._authenticated, self._unauthenticated)
+        asked.addErrback(self._broken)
+
+    def _authenticated(self, username: Any) -> None:
+        if isinstance(username, str) and username:
+            self._admit(username)
+            return
+        if username:
+            self._log.error("authPolicy gave a {kind} for a user name", kind=type(username).__name__)
+        self._refuse([ERR_AUTH_FAILED])
+
+    def _unauthenticated(self, failure: Failure) -> None:
+        error = failure.value
+        if isinstance(error, RemoteError):
+            self._refuse(error.toList())
+        else:
+            self._log.failure("authPolicy failed", failure=failure)
+            self._refuse([ERR_AUTH_FAILED])
+
+    def _admit(self, username: str | None) -> None:
+        if self._isVoid:
+            return
+        session = Session(str(uuid4()), username, self._connection.application.name)
+        recording = self._server.startRecording(self._connection, session)
+        if recording is None:
+            self._begin(session)
+        else:
+            recording.addCallback(lambda _: self._begin(session)).addErrback(self._broken)
+
+    def _begin(self, session: Session) -> None:
+        if self._isVoid:
+            self._server.abandonRecording(self._connection)
+            return
+        self._isOver = True
+        connection = self._connection
+        connection.send(handshakeSuccess(session.id))
+        if connection.line is None:  # it was lost with that
+            self._server.abandonRecording(connection)
+            return
+        connection.begin(session)
+        self._server.admitted(connection)
+        connection.decide(False)
+
+    # Somebody who comes back
+
+    def _restore(self, application: Application, credentials: Any) -> None:
+        match credentials:
+            case [str() as id, int() | float() as count] if (
+                not isinstance(count, bool) and count == count // 1 and 0 <= count <= LARGEST
+            ):
+                received = int(count)
+            case _:
+                self._refuse([ERR_AUTH_FAILED])
+                return
+        known = self._server.known(id)
+        if known is not None:
+            self._verify(known, application, id, received)
+        else:
+            self._find(application, id, received)
+
+    def _verify(self, known: Connection, application: Application, id: str, received: int) -> None:
+        self._server.isOurs(known).addCallback(self._verified, known, application, id, received).addErrback(
+            self._broken
+        )
+
+    def _verified(self, isOurs: bool, known: Connection, application: Application, id: str, received: int) -> None:
+        if self._isVoid:
+            return
+        if isOurs and self._server.known(id) is known:
+            self._return(known, received)
+        else:
+            self._find(application, id, received)
+
+    def _find(self, application: Application, id: str, received: int) -> None:
+        def found(session: Session | None) -> None:
+            self._found(session, application, id, received)
+
+        self._server.findSession(self._connection, application, id, found).addErrback(self._broken)
+
+    def _return(self, known: Connection, received: int) -> None:
+        """The connection of the session is at hand."""
+        session = known.session
+        if session is None or session.application != self._connection.application.name:
+            self._refuse([ERR_AUTH_FAILED])
+            return
+        connection = self._connection
+        line = connection.line
+        if line is None:
+            return
+        self._isOver = True
+        connection.line = None
+        self._server.replaced(connection, known)
+        known.adopt(line)
+        self._answer(known, session, received)
+
+    def _found(self, session: Session | None, application: Application, id: str, received: int) -> None:
+        """The storage has answered."""
+        if self._isVoid:
+            self._server.abandonRecording(self._connection)
+            return
+        known = self._server.known(id)
+        if known is not None:  # it was restored while we asked
+            self._verify(known, application, id, received)
+        elif session is None:
+            self._refuse([ERR_AUTH_FAILED])
+        else:
+            self._isOver = True
+            self._connection.prepare(session)
+            self._answer(self._connection, session, received)
+
+    def _answer(self, connection: Connection, session: Session, received: int) -> None:
+        connection.send(handshakeSuccess(session.receivedCount))
+        if connection.line is None:
+            if connection is self._connection:
+                self._server.abandonRecording(connection)
+            return
+        connection.resume(received)
+        self._server.returned(connection)
+        connection.decide(False)
+
+    # Nobody
+
+    def _refuse(self, error: list[Any]) -> None:
+        if self._isVoid:
+            return
+        self._isOver = True
+        self._connection.send(handshakeFailure(0, error))
+        self._connection.hangUp()
+
+    def _broken(self, failure: Failure) -> None:
+        if failure.check(StorageUnavailable):
+            # Without an answer: the client tries again, with the session that it has.
+            if not self._isVoid:
+                self._isOver = True
+                self._connection.hangUp()
+            return
+        self._log.failure("a handshake could not be answered", failure=failure)
+        self._refuse([ERR_AUTH_FAILED])

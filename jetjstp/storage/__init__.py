@@ -1,0 +1,4 @@
+"""
+Where JSTP keeps sessions whose connections are closed, one kind of storage a
+module.
+"""
