@@ -5,5 +5,11 @@ A file apart from the commands: C{twistd --help} does not load it.
 """
 
 from jetjstp.policies.usersfile import UsersFileFactory
+from jetjstp.storage.memory import MemoryStorageFactory
+from jetjstp.storage.redis import RedisStorageFactory
+from jetjstp.storage.sqlite import SqliteStorageFactory
 
 usersFile = UsersFileFactory()
+memoryStorage = MemoryStorageFactory()
+redisStorage = RedisStorageFactory()
+sqliteStorage = SqliteStorageFactory()

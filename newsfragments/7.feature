@@ -1,0 +1,1 @@
+Sessions of JSTP can be kept in an SQLite file (``jetjstp.storage.sqlite``) or on a Redis server (``jetjstp.storage.redis``, extra ``redis``), so that another server takes over, call by call, from one that was killed. Storages are plugins that are chosen by name: ``memory:``, ``sqlite:FILE``, ``redis:URL``.
