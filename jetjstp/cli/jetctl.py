@@ -46,6 +46,7 @@ COMMANDS = (
     ("info", "tell what the daemon says of itself"),
     ("ping", "measure round-trip times"),
     ("bench", "put load on a daemon and measure"),
+    ("discover", "list what is announced on the local network"),
     ("passwd", "write a password into a users file"),
 )
 """The commands, each in the module of its name, and what they do."""

@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, serverFromString
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
 from twisted.internet.interfaces import (
     IListeningPort,
     IProtocolFactory,
@@ -25,16 +25,18 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from jetjstp import __version__
+from jetjstp.discovery import Discovery
+from jetjstp.embedding import ListeningService
 from jetjstp.emitter import Emitter
 from jetjstp.framing import LengthPrefixed
 from jetjstp.interfaces import IAuthPolicy
+from jetjstp.jet.announcing import Announcing, OpenPort, checkName
 from jetjstp.jet.bus import Bus
 from jetjstp.jet.dialects import NODE_JET_2, Dialect
-from jetjstp.jet.embedding import DaemonService
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.nodejet3 import NODE_JET_3
 from jetjstp.jet.protocol import ConnectedPeer, JetServer
-from jetjstp.links.exposure import beyondLoopback
+from jetjstp.links.exposure import beyondLoopback, isPlainNetwork
 from jetjstp.links.origins import OriginRules, UpgradeRequest
 from jetjstp.links.settings import LinkSettings, checkSeconds
 from jetjstp.links.stream import StreamFactory, StreamLink
@@ -114,6 +116,8 @@ class Daemon(Emitter):
         self._server = JetServer(bus, policy or UsersPolicy(users or {}, reactor), self.emit, reactor)
         self._settings = LinkSettings(maxConnections=self._limits.connections)
         self._ports: list[IListeningPort] = []
+        self._open: list[OpenPort] = []
+        self._announcing: list[Announcing] = []
         self._unhook: list[Callable[[], None]] = []
         self._listening: set[Deferred[list[IListeningPort]]] = set()
         # Those that nothing listens with any more go by themselves.
@@ -226,6 +230,8 @@ class Daemon(Emitter):
                 await maybeDeferred(port.stopListening)
             raise
         self._ports += opened
+        for port, (endpoint, factory) in zip(opened, places, strict=True):
+            self._open.append(OpenPort(port, isinstance(factory, WebSocketLinkFactory), _isPlain(endpoint)))
         if hook is not None:
             self._unhook.append(hook())
         return opened
@@ -289,6 +295,22 @@ class Daemon(Emitter):
         factory = self._webSocketFactory(wsPingInterval, wsGetAuthentication, origins, _dialectOf(dialect))
         return WebSocketResource(factory)
 
+    def announce(self, name: str, *, discovery: Discovery | None = None) -> Deferred[None]:
+        """
+        Announce by multicast DNS where the daemon listens now, until it is closed: as C{_jet._tcp} and, for WebSocket,
+        C{_jetws._tcp}, so that C{jet.Peer(discover=name)} finds it. The first plain port of each kind that other
+        machines reach is announced; whoever is on the network can see that, and announce the same name elsewhere.
+
+        @param name: 1 to 63 bytes of text.
+        @param discovery: Another way to announce, for tests.
+        @return: Fires when it is announced; fails with L{jetjstp.discovery.NameTaken} if somebody else announces that
+            name, or another L{jetjstp.discovery.DiscoveryError}. Nothing is announced then.
+        @raise ValueError: The name is of no use, or no port is one that could be announced.
+        """
+        announcing = Announcing(checkName(name), self._open, discovery, self._reactor)
+        self._announcing.append(announcing)
+        return announcing.begin()
+
     @property
     def peers(self) -> list[ConnectedPeer]:
         """The peers that are connected now."""
@@ -305,7 +327,11 @@ class Daemon(Emitter):
     async def _close(self) -> None:
         for listening in list(self._listening):
             listening.cancel()
+        announcing, self._announcing = self._announcing, []
+        for each in announcing:
+            await each.close()
         ports, self._ports = self._ports, []
+        self._open.clear()
         unhook, self._unhook = self._unhook, []
         for undo in unhook:
             undo()
@@ -328,7 +354,15 @@ class Daemon(Emitter):
 
         @param where: As for L{listen}.
         """
-        return DaemonService(lambda: self.listen(**where), self.close, self._reactor)
+        return ListeningService(lambda: self.listen(**where), self.close, self._reactor)
+
+
+def _isPlain(endpoint: IStreamServerEndpoint) -> bool:
+    """Whether an address and a port are all that a peer has to know."""
+    description = getattr(endpoint, "description", None)
+    if isinstance(description, str):
+        return isPlainNetwork(description)
+    return isinstance(endpoint, TCP4ServerEndpoint | TCP6ServerEndpoint)
 
 
 def _dialectOf(name: str) -> Dialect | None:

@@ -150,6 +150,8 @@ class NodeJet2:
         return b'{"id":' + id + b',"error":' + error + b"}"
 
     def routedSet(self, id: bytes | None, path: str, value: bytes | None, valueAsResult: bytes | None) -> bytes:
+        if id is not None and value is not None and valueAsResult is None:  # nearly always, so all at once
+            return b'{"id":%b,"method":%b,"params":{"value":%b}}' % (id, quote(path), value)
         params = b"{" if value is None else b'{"value":' + value
         if valueAsResult is not None:
             params += (b"" if value is None else b",") + b'"valueAsResult":' + valueAsResult

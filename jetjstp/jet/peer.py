@@ -16,11 +16,13 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 
+from jetjstp.discovery import Discovery
 from jetjstp.jet.answering import Answering
 from jetjstp.jet.asking import Effect, Fail, Finish, HangUp, Invoke, Notify, Ready, Refused, Trouble
 from jetjstp.jet.connecting import dialer
 from jetjstp.jet.content import Content, Method
 from jetjstp.jet.fetcher import Entry, Fetcher, Notification, entryOf, notificationOf
+from jetjstp.jet.finding import findingDialer
 from jetjstp.jet.following import Following, compileLocally, remoteRule, select
 from jetjstp.jet.incoming import Told, WindowEntry
 from jetjstp.jet.jsontext import quote, valueOf
@@ -77,6 +79,10 @@ class Peer(Presence):
         minute.
     @param settle: B{Seconds} that removes are held back for after a reconnect: after the restart of a daemon the owners
         of its content come back one by one.
+    @param discover: Instead of all that: the name that the daemon announces on the local network, C{twistd jet
+        --announce NAME}. It is looked for before each connection, so the daemon may move. Whoever is on the network can
+        announce that name, and is told the password.
+    @param discovery: Another way to look for it than multicast DNS, for tests.
     @raise ValueError: Something is of no use; the message names it.
     @ivar daemonInfo: What the daemon said of itself; L{None} before.
     @ivar access: What it said of our user; L{None} if there is none.
@@ -99,6 +105,8 @@ class Peer(Presence):
         tlsOptions: Any = None,
         reconnect: bool = True,
         settle: float = 2.0,
+        discover: str | None = None,
+        discovery: Discovery | None = None,
         reactor: IReactorTime | None = None,
     ) -> None:
         if url is not None and not isinstance(url, str):
@@ -111,13 +119,20 @@ class Peer(Presence):
             from twisted.internet import reactor as globalReactor
 
             reactor = cast(IReactorTime, globalReactor)
+        if discover is not None and (url is not None or endpoint is not None or headers or tlsOptions is not None):
+            raise ValueError(
+                "discover finds out where the daemon is: it excludes url, endpoint, headers and tlsOptions"
+            )
         place = Place(ip, port) if url is None else parseUrl(url)
         # For logs: there may be a secret in a query.
         where = url.partition("?")[0] if url else f"jet://{ip}:{port}" if endpoint is None else "endpoint"
         core = Peering(user=user, password=password, settle=settle, token=os.urandom(6).hex())
-        super().__init__(
-            core, dialer(place, endpoint, headers, tlsOptions, reactor), where, reconnect, random.random, reactor
-        )
+        if discover is None:
+            dial = dialer(place, endpoint, headers, tlsOptions, reactor)
+        else:
+            where = f"discovered {discover}"
+            dial = findingDialer(discover, discovery, reactor)
+        super().__init__(core, dial, where, reconnect, random.random, reactor)
         self._answering = Answering(core.owning, self._driver.settle)
         self._waiting: dict[int, Deferred[Any]] = {}
 

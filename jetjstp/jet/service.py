@@ -6,9 +6,7 @@ assemble around a L{Daemon}.
 from __future__ import annotations
 
 import atexit
-import difflib
 import gc
-import getopt
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -20,13 +18,13 @@ from twisted.internet.interfaces import IListeningPort, IReactorCore
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.usage import CompleteList, Completions, UsageError
-from twisted.python.usage import Options as UsageOptions
 
-from jetjstp import __version__
 from jetjstp.interfaces import IAuthPolicyFactory
+from jetjstp.jet.announcing import checkName
 from jetjstp.jet.daemon import DIALECTS, Daemon, DialectName
 from jetjstp.jet.limits import Limits
-from jetjstp.links.exposure import beyondLoopback
+from jetjstp.lastwords import CommandOptions, StartFailed, sayLast
+from jetjstp.links.exposure import beyondLoopback, isPlainNetwork
 from jetjstp.links.listeners import Listener, ListenFailed, reasonOf
 from jetjstp.links.origins import OriginRules
 from jetjstp.links.settings import checkSeconds
@@ -52,41 +50,18 @@ Turns that the reactor is given before it runs. Closing a port takes one: withou
 not be known to have failed in time, and UNIX sockets would be left behind.
 """
 
+COMMAND = "jet"
 HELP = "'twistd jet --help' lists the options"
 
 
-class StartFailed(SystemExit, Exception):
-    """
-    The daemon does not start, for the reason that the message tells.
-
-    As a C{SystemExit} it ends the process with status 1 and no traceback; as an C{Exception} it lets C{twistd} tidy up
-    before (the PID file, and the process in the foreground that waits for a daemonized one).
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(1)
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message
-
-
-def _sayLast(message: str) -> None:
-    # Not sys.stderr: twistd redirects it into the log.
-    if sys.__stderr__ is not None:
-        sys.__stderr__.write(f"jet: {message}\n")
-        sys.__stderr__.flush()
-
-
-class Options(UsageOptions):
+class Options(CommandOptions):
     """
     The options of C{twistd jet}.
 
-    C{postOptions} fills in C{listeners} and C{webSocketListeners} (lists of L{Listener}) and C{policy}. What is wrong
-    is a C{UsageError}. Below C{twistd}, which answers such an error with all of its help on the standard output, it is
-    a L{StartFailed}, and the message stands alone on the standard error output.
+    C{postOptions} fills in C{listeners} and C{webSocketListeners} (lists of L{Listener}) and C{policy}.
     """
 
+    command = COMMAND
     synopsis = "[options]"
 
     longdesc = (
@@ -114,23 +89,7 @@ class Options(UsageOptions):
         self["name"] = "jetjstp"
         self["wsPing"] = 5.0
         self["limits"] = Limits()
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """See L{UsageOptions.parseOptions}."""
-        try:
-            super().parseOptions(options)
-        except UsageError as error:
-            message = f"{error}{self._suggest(error.__context__)}"
-            if self.parent is None:
-                raise UsageError(message) from None
-            _sayLast(message)
-            raise StartFailed(message) from None
-
-    def _suggest(self, error: BaseException | None) -> str:
-        if not isinstance(error, getopt.GetoptError):
-            return ""
-        close = difflib.get_close_matches(error.opt, [option.rstrip("=") for option in self.longOpt], 1)
-        return f"; did you mean --{close[0]}?" if close and close[0] != error.opt else f"; {HELP}"
+        self["announce"] = None
 
     def opt_listen(self, description: str) -> None:
         """
@@ -195,6 +154,15 @@ class Options(UsageOptions):
             raise UsageError(f"--name {name!r} is empty or not printable; write it like jetjstp")
         self["name"] = name
 
+    def opt_announce(self, name: str) -> None:
+        """
+        Announce the daemon on the local network under this name, by multicast DNS: jet.Peer(discover=NAME) finds it.
+        """
+        try:
+            self["announce"] = checkName(name)
+        except ValueError as error:
+            raise UsageError(f"--announce: {error}") from None
+
     def opt_ws_ping(self, seconds: str) -> None:
         """
         Seconds between pings to each WebSocket peer; 0 sends none. [default: 5.0]
@@ -219,13 +187,6 @@ class Options(UsageOptions):
         if not 0 < message <= MAX_MESSAGE:
             raise UsageError(f"--max-message {size!r} is no number of bytes; write one from 1 to {MAX_MESSAGE}")
         self["limits"] = Limits(message=message)
-
-    def opt_version(self) -> NoReturn:
-        """
-        Print the version of jetjstp, and exit.
-        """
-        sys.stdout.write(f"jetjstp {__version__.public()}\n")
-        sys.exit(0)
 
     def parseArgs(self, *arguments: str) -> None:
         """Take options only."""
@@ -254,6 +215,8 @@ class Options(UsageOptions):
         if self["authPolicy"] is None and not self["anonymous"]:
             for listener in (*self["listeners"], *self["webSocketListeners"]):
                 self._refuseExposure(listener)
+        if self["announce"] is not None:
+            self._refuseVainAnnouncement([*self["listeners"], *self["webSocketListeners"]])
         self["policy"] = None
         if self["authPolicy"] is not None:
             try:
@@ -267,6 +230,21 @@ class Options(UsageOptions):
         if named and len(named) < len(descriptions):
             raise UsageError(f"{option} none contradicts {option} {named[0]}; drop one of them")
         return named
+
+    def _refuseVainAnnouncement(self, listeners: Sequence[Listener]) -> None:
+        outer = [listener for listener in listeners if beyondLoopback(listener.description)]
+        if any(isPlainNetwork(listener.description) for listener in outer):
+            return
+        if outer:
+            problem = (
+                "none of the listeners is plain TCP, which is what can be announced; add such as --listen tcp:11122"
+            )
+        else:
+            problem = (
+                "only this machine can connect; add a listener that others reach, such as --listen tcp:11122 with "
+                "--auth-policy users:FILE or --anonymous, or drop --announce"
+            )
+        raise UsageError(f"--announce {self['announce']}: {problem}")
 
     def _refuseExposure(self, listener: Listener) -> None:
         if beyondLoopback(listener.description):
@@ -297,6 +275,7 @@ class JetService(Service):
         origins: Sequence[str] | None = None,
         wsPingInterval: float = 5.0,
         dialect: DialectName = "auto",
+        announce: str | None = None,
         remarks: Sequence[str] = (),
         reactor: IReactorCore,
     ) -> None:
@@ -306,6 +285,7 @@ class JetService(Service):
         self._origins = origins
         self._wsPingInterval = wsPingInterval
         self._dialect: DialectName = dialect
+        self._announce = announce
         self._remarks = remarks
         self._reactor = reactor
         self._listening: Deferred[None] | None = None
@@ -326,6 +306,9 @@ class JetService(Service):
         super().startService()
         if self._listening is None:
             self._begin()
+        if self._announce is not None and self._listening is not None:
+            # Not earlier: it needs a thread, and a reactor that runs.
+            self._listening.addCallback(lambda _: self._reactor.callWhenRunning(self._announceNow))
         # What has been loaded by now stays. Without this the collector would look through all of it each time, and the
         # peers would wait meanwhile.
         gc.collect()
@@ -358,7 +341,7 @@ class JetService(Service):
         self._turn(lambda: self._settled)
         if self._problem is not None:
             self._release()
-            _sayLast(self._problem)
+            sayLast(COMMAND, self._problem)
             raise StartFailed(self._problem)
         if not self._settled:
             _log.info("waiting for endpoints that are not ready yet")
@@ -386,6 +369,24 @@ class JetService(Service):
             self._problem = f"cannot start, {reasonOf(error)}; {HELP}"
         _log.critical("{problem}", problem=self._problem)
 
+    def _announceNow(self) -> None:
+        if self._announce is None or self._problem is not None or not self.running:
+            return
+        announcing = maybeDeferred(self._daemon.announce, self._announce)
+        announcing.addCallbacks(self._announced, self._notAnnounced)
+
+    def _announced(self, _: object) -> None:
+        _log.info("announced as {name}", name=self._announce)
+
+    def _notAnnounced(self, failure: Failure) -> None:
+        # Whoever knows the address can connect all the same.
+        _log.error(
+            "--announce {name}: {reason}; peers that look for that name do not find this daemon: take another name, "
+            "and see that multicast (UDP port 5353) is possible",
+            name=self._announce,
+            reason=failure.getErrorMessage(),
+        )
+
     def _endIfRefused(self, _: object) -> None:
         if self._problem is not None:
             # twistd ends with status 0 once its reactor has run, whatever stopped it. Only what Python calls at the
@@ -409,7 +410,7 @@ class JetService(Service):
 
 
 def _leave(message: str) -> None:
-    _sayLast(message)
+    sayLast(COMMAND, message)
     for stream in (sys.stdout, sys.__stdout__):
         if stream is not None:
             stream.flush()
@@ -438,6 +439,7 @@ def makeService(options: Options) -> JetService:
         origins=options["origins"] or None,
         wsPingInterval=options["wsPing"],
         dialect=options["dialect"],
+        announce=options["announce"],
         remarks=_remarks(options),
         reactor=reactor,
     )

@@ -21,6 +21,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp import __version__
+from jetjstp.discovery import NameTaken
 from jetjstp.jet import service
 from jetjstp.jet.daemon import Daemon
 from jetjstp.jet.limits import Limits
@@ -38,6 +39,13 @@ class FakeDaemon:
         self.closed = 0
         self.listening: Deferred[list[IListeningPort]] = succeed([])
         self.closing: Deferred[None] = succeed(None)
+        self.announced: list[str] = []
+        self.announcing: Deferred[None] = succeed(None)
+
+    def announce(self, name: str) -> Deferred[None]:
+        """Remember it, and do what was set up."""
+        self.announced.append(name)
+        return self.announcing
 
     def listen(self, **where: Any) -> Deferred[list[IListeningPort]]:
         """Remember where, and do what was set up."""
@@ -245,6 +253,70 @@ class OptionsTests(SynchronousTestCase):
     def test_version(self) -> None:
         """The version is ours, not Twisted's."""
         self.assertEqual(self.printed("--version"), f"jetjstp {__version__.public()}\n")
+
+
+class AnnounceOptionTests(SynchronousTestCase):
+    """C{--announce}."""
+
+    def parse(self, *arguments: str) -> Options:
+        """The options of a command line."""
+        options = Options()
+        options.parseOptions(arguments)
+        return options
+
+    def test_name(self) -> None:
+        """The name is taken; one that cannot be announced is refused."""
+        options = self.parse("--announce", "green house", "--listen", "tcp:1", "--anonymous")
+        self.assertEqual(options["announce"], "green house")
+        self.assertIsNone(self.parse()["announce"])
+        for name in ("", "x" * 64, "a\nb"):
+            error = self.assertRaises(UsageError, self.parse, "--announce", name, "--listen", "tcp:1", "--anonymous")
+            self.assertIn("--announce", str(error))
+
+    def test_loopback(self) -> None:
+        """On loopback only it is refused, with the remedy."""
+        for arguments in ([], ["--listen", "tcp:1:interface=127.0.0.1"], ["--listen", "unix:/a"]):
+            error = str(self.assertRaises(UsageError, self.parse, "--announce", "a", *arguments))
+            for word in ("--announce a", "only this machine", "--listen tcp:11122", "--anonymous"):
+                self.assertIn(word, error)
+
+    def test_encrypted(self) -> None:
+        """Who finds an address and a port knows nothing of TLS: such listeners are not announced."""
+        self.patch(service, "Listener", FakeListener)
+        error = self.assertRaises(UsageError, self.parse, "--announce", "a", "--listen", "ssl:1", "--anonymous")
+        self.assertIn("plain TCP", str(error))
+
+    def start(self, daemon: FakeDaemon) -> list[str]:
+        """What a service logs that announces its daemon."""
+        observer = EventLoggingObserver()
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        made = JetService(cast(Daemon, daemon), [], [], announce="kitchen", reactor=cast(IReactorCore, FakeReactor()))
+        made.privilegedStartService()
+        self.assertEqual(daemon.announced, [])
+        made.startService()
+        self.assertEqual(daemon.announced, ["kitchen"])
+        return [formatEvent(event) for event in observer]
+
+    def test_announced(self) -> None:
+        """When the daemon listens, and the reactor runs, it is announced."""
+        self.assertIn("announced as kitchen", self.start(FakeDaemon()))
+
+    def test_failed(self) -> None:
+        """That it cannot be announced is an error in the log, with the remedy; the daemon goes on."""
+        daemon = FakeDaemon()
+        daemon.announcing = fail(NameTaken("kitchen is announced by somebody else"))
+        [line] = [line for line in self.start(daemon) if "--announce kitchen" in line]
+        self.assertIn("somebody else", line)
+        self.assertIn("another name", line)
+
+
+class FakeListener:
+    """A listener that has a description and nothing else."""
+
+    def __init__(self, reactor: object, option: str, description: str) -> None:
+        self.option = option
+        self.description = description
 
 
 class MakeServiceTests(SynchronousTestCase):

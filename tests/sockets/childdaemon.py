@@ -39,10 +39,13 @@ class ChildDaemon:
     @ivar ports: Where it listens: first the endpoints for TCP, then those for WebSocket, each in their order.
     """
 
-    def __init__(self, *endpoints: str) -> None:
+    def __init__(self, *endpoints: str, program: str = __name__) -> None:
+        """
+        @param program: The module that is run; this one by default.
+        """
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process does
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, *(endpoints or (LOOPBACK, "ws:" + LOOPBACK))],
+            [sys.executable, "-m", program, *(endpoints or (LOOPBACK, "ws:" + LOOPBACK))],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

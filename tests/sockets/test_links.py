@@ -222,6 +222,21 @@ class StreamTests(SocketTestCase):
         await self.until(lambda: recorder.words[-1] == "lost")
 
     @asDeferred
+    async def test_halfClosedWithoutRest(self) -> None:
+        """A peer that has got everything and closes its half is gone at once, and leaves nothing."""
+        client, link, recorder = await self.connectStream()
+        recorder.reactions["received"] = lambda link: link.write([LengthPrefixed.pack(b"answer")])
+        client.sendall(LengthPrefixed.pack(b"question"))
+        await self.until(lambda: recorder.words[-1] == "received")
+        client.shutdown(socket.SHUT_WR)
+        self.assertEqual(await self.drain(client), LengthPrefixed.pack(b"answer"))
+        await self.until(lambda: recorder.words[-1] == "lost")
+        self.assertEqual(recorder.events[-1], ("lost", "Connection was closed cleanly."))
+        link.write([b"too late"])
+        link.close()
+        link.abort()
+
+    @asDeferred
     async def test_closeWhileBlocked(self) -> None:
         """A link that is closed while the transport is full sends the rest, then ends."""
         client, link, recorder = await self.connectStream()

@@ -1,0 +1,1 @@
+``jetjstp.tcpnet``: all processes of a service name on a local network find each other by multicast DNS and have one TCP connection for each pair, which is made again when it is lost; it speaks as npm ``tcpnet`` 0.2 does.
