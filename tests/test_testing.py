@@ -7,16 +7,23 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IPushProducer, IStreamServerEndpoint, ITransport
+from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from jetjstp import smokesignal
 from jetjstp.framing import LengthPrefixed
 from jetjstp.jet.daemon import Daemon
 from jetjstp.jet.limits import Limits
-from jetjstp.testing import BUFFER, MemoryDaemon, MemoryEndpoint
+from jetjstp.jstp import Application as JstpApplication
+from jetjstp.jstp import SimpleSessionStorageProvider
+from jetjstp.jstp import net as jstpNet
+from jetjstp.testing import BUFFER, MemoryDaemon, MemoryEndpoint, MemoryNetwork, MemoryServer
 
 
 class DaemonTests(SynchronousTestCase):
@@ -225,3 +232,110 @@ class TransportTests(SynchronousTestCase):
         self.assertTrue(peer.connected)
         self.successResultOf(daemon.listen(endpoints=[endpoint]))
         self.assertTrue(endpoint.connect().connected)
+
+
+class ServerTests(SynchronousTestCase):
+    """A JSTP server in memory."""
+
+    def setUp(self) -> None:
+        """Start one, with a method and an event."""
+        self.heard: list[Any] = []
+        self.storage: list[SimpleSessionStorageProvider] = []
+        self.memory = MemoryServer(self.makeServer)
+
+    def makeServer(self, clock: Clock) -> Any:
+        """As a program would."""
+        if not self.storage:
+            self.storage.append(SimpleSessionStorageProvider(reactor=clock))
+        sums = JstpApplication(
+            "sums",
+            {"calc": {"add": lambda connection, a, b: a + b, "where": lambda connection: connection.remoteAddress}},
+            {"calc": {"done": lambda connection: self.heard.append(connection.username)}},
+        )
+        return jstpNet.createServer([sums], sessionStorageProvider=self.storage[0], reactor=clock)
+
+    def test_conversation(self) -> None:
+        """Clients connect, call and are told; each from the host that the test says."""
+        memory = self.memory
+        connection, proxies = self.successResultOf(memory.connectAndInspect("sums", None, ["calc"], host="192.0.2.9"))
+        adding, asking = proxies["calc"].add(1, 2), proxies["calc"].where()
+        proxies["calc"].emit("done")
+        proxies["calc"].on("news", self.heard.append)
+        memory.server.broadcast("calc", "news", 5)
+        self.assertNoResult(adding)
+        memory.flush()
+        self.assertEqual((self.successResultOf(adding), self.successResultOf(asking)), (3, "192.0.2.9"))
+        self.assertEqual(self.heard, [None, 5])
+        closing = connection.close()
+        memory.flush()
+        self.successResultOf(closing)
+        memory.stop()
+        self.storage[0].close()
+        self.assertEqual(memory.clock.getDelayedCalls(), [])
+
+    def test_cut(self) -> None:
+        """What was lost with a connection is sent again when the client is back."""
+        connection = self.successResultOf(self.memory.connect("sums"))
+        adding = connection.callMethod("calc", "add", [1, 2])
+        self.memory.cut()
+        self.assertNoResult(adding)
+        self.memory.clock.advance(2.1)
+        self.assertEqual(self.successResultOf(adding), [3])
+
+    def test_restart(self) -> None:
+        """A server that is stopped refuses connections; its successor has the sessions of its storage."""
+        connection = self.successResultOf(self.memory.connect("sums"))
+        session = connection.session
+        self.memory.stop()
+        self.failureResultOf(self.memory.connect("sums"), ConnectionRefusedError)
+        adding = connection.callMethod("calc", "add", [1, 2])
+        self.memory.start()
+        self.memory.clock.advance(2.1)
+        self.assertEqual(self.successResultOf(adding), [3])
+        self.assertIs(connection.session, session)
+
+
+class NetworkTests(SynchronousTestCase):
+    """L{MemoryNetwork}."""
+
+    def start(self, network: MemoryNetwork, number: int) -> smokesignal.Node:
+        """Start a node."""
+        node = smokesignal.createNode(
+            address=f"10.0.0.{number}",
+            port=8495,
+            seeds=[("10.0.0.1", 8495)],
+            network=network,
+            reactor=network.clock,
+        )
+        node.start()
+        network.flush()
+        return node
+
+    def test_docstring(self) -> None:
+        """Nodes find each other, as the documentation says."""
+        network = MemoryNetwork()
+        first, second = self.start(network, 1), self.start(network, 2)
+        self.assertIn(second.id, first.peerlist)
+
+    def test_separate(self) -> None:
+        """Addresses that are separated lose their connections to the others, and find them again afterwards."""
+        network = MemoryNetwork()
+        nodes = [self.start(network, number) for number in (1, 2, 3)]
+        network.separate(["10.0.0.3"])
+        self.assertEqual([len(node.peerlist) for node in nodes], [1, 1, 0])
+        network.clock.pump([1.0] * 60)
+        self.assertEqual([len(node.peerlist) for node in nodes], [1, 1, 0])
+        network.rejoin()
+        network.clock.pump([1.0] * 60)
+        self.assertTrue(nodes[2].peerlist)
+
+    def test_taken(self) -> None:
+        """A place is listened at once, until it is left."""
+        network = MemoryNetwork()
+        factory = Factory()
+        port = self.successResultOf(network.listen(factory, "10.0.0.1", 0))
+        place = cast(IPv4Address, port.getHost())
+        self.failureResultOf(network.listen(factory, "10.0.0.1", place.port), CannotListenError)
+        port.stopListening()
+        self.successResultOf(network.listen(factory, "10.0.0.1", place.port))
+        self.assertRaises(RuntimeError, port.startListening)

@@ -2,9 +2,10 @@
 Reads what a page of the documentation shows, and runs it: files, and sessions on terminals.
 
 Comments of the page, which readers do not see, say where something happens: C{.. terminal: NAME} before a block, else
-it is the main terminal; C{.. interrupt: NAME} is Ctrl-C there. A C{console} block has commands behind C{$}, each with
-what it prints; a C{text} block is what a terminal prints on its own. In both three dots stand for anything, alone on a
-line for any lines. A C{python} block whose first line is a comment with a name is a file.
+it is the main terminal; C{.. interrupt: NAME} is Ctrl-C there, and C{.. end: NAME} Ctrl-D; C{.. typing: NAME} before a
+block says that it is typed there. A C{console} block has commands behind C{$}, each with what it prints; a C{text}
+block is what a terminal prints on its own. In both three dots stand for anything, alone on a line for any lines. A
+C{python} block whose first line is a comment with a name is a file.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ reactor = cast(Any, globalReactor)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-_COMMENT = re.compile(r"\.\. (terminal|interrupt): (\w+)")
+_COMMENT = re.compile(r"\.\. (terminal|typing|interrupt|end): (\w+)")
 _BLOCK = re.compile(r"\.\. code-block:: (\w+)")
 _FILE = re.compile(r"# (\w+\.\w+)")
 
@@ -48,11 +49,11 @@ class Step(NamedTuple):
     Something that happens.
 
     @ivar what: C{"file"} with its name and content; C{"run"} with a command and what it prints; C{"see"} with what is
-        printed; C{"interrupt"}.
+        printed; C{"type"} with what is typed; C{"interrupt"}; C{"end"}.
     @ivar where: The terminal.
     """
 
-    what: Literal["file", "run", "see", "interrupt"]
+    what: Literal["file", "run", "see", "type", "interrupt", "end"]
     where: str
     name: str
     text: str
@@ -61,16 +62,23 @@ class Step(NamedTuple):
 def readPage(text: str) -> Iterator[Step]:
     """What happens on a page, in order."""
     where = "main"
+    isTyped = False
     lines = text.splitlines()
     for at, line in enumerate(lines):
         comment, block = _COMMENT.fullmatch(line), _BLOCK.fullmatch(line)
         if comment and comment[1] == "interrupt":
             yield Step("interrupt", comment[2], "", "")
+        elif comment and comment[1] == "end":
+            yield Step("end", comment[2], "", "")
         elif comment:
-            where = comment[2]
+            where, isTyped = comment[2], comment[1] == "typing"
         elif block:
-            yield from _steps(block[1], where, _indented(lines[at + 1 :]))
-            where = "main"
+            shown = _indented(lines[at + 1 :])
+            if isTyped:
+                yield from (Step("type", where, line, "") for line in shown)
+            else:
+                yield from _steps(block[1], where, shown)
+            where, isTyped = "main", False
 
 
 def _indented(lines: list[str]) -> list[str]:
@@ -171,6 +179,10 @@ class Shell(ProcessProtocol):
     def interrupt(self) -> None:
         """Press Ctrl-C."""
         self.process.write(b"\x03")
+
+    def endInput(self) -> None:
+        """Press Ctrl-D."""
+        self.process.write(b"\x04")
 
     @property
     def unseen(self) -> str:

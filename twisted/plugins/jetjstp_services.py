@@ -10,3 +10,10 @@ jet = ServiceMaker(
     "A Jet daemon: a realtime bus of states and methods, over TCP and WebSocket.",
     "jet",
 )
+
+smokesignal = ServiceMaker(
+    "smokesignal node",
+    "jetjstp.smokesignal.service",
+    "A node of a smokesignal overlay: a seed for others, which passes on what they broadcast.",
+    "smokesignal",
+)

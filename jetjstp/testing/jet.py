@@ -1,18 +1,5 @@
 """
-A daemon and its peers in memory, on one clock: for our tests and for yours.
-
-Nothing waits and nothing is random: what a peer sends has been answered when
-L{MemoryPeer.send} returns, and time passes when L{MemoryDaemon.clock} is advanced. Only the
-wire is made up; daemon, links and framing are the real ones.
-
-    daemon = MemoryDaemon()
-    owner, reader = daemon.connect(), daemon.connect()
-    owner.send({"id": 1, "method": "add", "params": {"path": "a", "value": 1}})
-    reader.send({"id": 1, "method": "fetch", "params": {"id": "f"}})
-    assert reader.take() == [
-        {"id": 1, "result": True},
-        {"method": "f", "params": {"path": "a", "event": "add", "value": 1}},
-    ]
+A Jet daemon and its peers in memory.
 """
 
 from __future__ import annotations
@@ -21,16 +8,12 @@ import json
 from typing import Any
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IAddress,
-    IListeningPort,
     IProtocol,
     IProtocolFactory,
     IPushProducer,
-    IStreamClientEndpoint,
-    IStreamServerEndpoint,
     ITransport,
 )
 from twisted.internet.protocol import connectionDone
@@ -42,13 +25,9 @@ from jetjstp.framing import LengthPrefixed
 from jetjstp.jet.daemon import Daemon
 from jetjstp.jet.jsontext import valueOf
 from jetjstp.jet.peer import Peer
+from jetjstp.testing.wires import BUFFER, HOST, ClientEndpoint, Place, Wires
 
 __all__ = ["MemoryDaemon", "MemoryEndpoint", "MemoryPeer", "MemoryTransport"]
-
-HOST = "192.0.2.1"
-
-BUFFER = 64 * 1024
-"""Bytes that a transport holds before it tells its producer to wait, as Twisted's do."""
 
 
 @implementer(ITransport)
@@ -208,38 +187,12 @@ class MemoryPeer:
         self.transport.end(Failure(ConnectionDone()))
 
 
-@implementer(IListeningPort)
-class _MemoryPort:
-    def __init__(self, endpoint: MemoryEndpoint) -> None:
-        self._endpoint = endpoint
-
-    def startListening(self) -> None:
-        raise RuntimeError("it listens from the beginning")
-
-    def stopListening(self) -> Deferred[None]:
-        self._endpoint.factory = None
-        return succeed(None)
-
-    def getHost(self) -> IAddress:
-        return IPv4Address("TCP", HOST, 11122)
-
-
-@implementer(IStreamServerEndpoint)
-class MemoryEndpoint:
-    """
-    A place to listen at that only L{connect} knows.
-
-    @ivar factory: What listens there, L{None} if nothing does.
-    """
+class MemoryEndpoint(Place):
+    """A place to listen at that only L{connect} knows."""
 
     def __init__(self) -> None:
-        self.factory: IProtocolFactory | None = None
+        super().__init__()
         self._connections = 0
-
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Take what listens."""
-        self.factory = protocolFactory
-        return succeed(_MemoryPort(self))
 
     def connect(self, host: str = "192.0.2.2") -> MemoryPeer:
         """
@@ -251,105 +204,6 @@ class MemoryEndpoint:
             raise ConnectionRefusedError("nothing listens here")
         self._connections += 1
         return MemoryPeer(self.factory, host, 10_000 + self._connections)
-
-
-@implementer(ITransport)
-class _PipeEnd:
-    """One end of a connection in memory: what is written arrives in another turn of the clock."""
-
-    disconnecting = False
-
-    def __init__(self, clock: Clock, address: IAddress) -> None:
-        self._clock = clock
-        self._address = address
-        self._producer: IPushProducer | None = None
-        self._paused = False
-        self._arriving = bytearray()
-        self._isUnderWay = False
-        self.connected = True
-        self.protocol: IProtocol | None = None
-        self.other: _PipeEnd = self
-
-    def write(self, data: bytes) -> None:
-        if self.connected and not self.disconnecting:
-            self.other.arrive(data)
-
-    def writeSequence(self, data: Any) -> None:
-        self.write(b"".join(data))
-
-    def arrive(self, data: bytes) -> None:
-        """The other side has written something."""
-        self._arriving += data
-        self._later()
-
-    def _later(self) -> None:
-        if not self._isUnderWay and not self._paused:
-            self._isUnderWay = True
-            self._clock.callLater(0, self._deliver)
-
-    def _deliver(self) -> None:
-        self._isUnderWay = False
-        if self._paused or not self.connected or self.protocol is None:
-            return
-        data = bytes(self._arriving)
-        self._arriving.clear()
-        if data:
-            self.protocol.dataReceived(data)
-        if self.other.disconnecting and not self._arriving:
-            self.end()
-
-    def loseConnection(self) -> None:
-        if not self.disconnecting:
-            self.disconnecting = True
-            self.other._later()
-
-    def abortConnection(self) -> None:
-        self.disconnecting = True
-        self.end()
-
-    def end(self) -> None:
-        """The connection is over, for both."""
-        for end in (self, self.other):
-            if end.connected:
-                end.connected = False
-                self._clock.callLater(0, end.tellEnd)
-
-    def tellEnd(self) -> None:
-        """Tell this side."""
-        if self.protocol is not None:
-            self.protocol.connectionLost(connectionDone)
-
-    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
-        self._producer = producer
-
-    def unregisterProducer(self) -> None:
-        self._producer = None
-
-    def pauseProducing(self) -> None:
-        self._paused = True
-
-    def resumeProducing(self) -> None:
-        self._paused = False
-        self._later()
-
-    def stopProducing(self) -> None:
-        self.loseConnection()
-
-    def getPeer(self) -> IAddress:
-        return self._address
-
-    def getHost(self) -> IAddress:
-        return self.other._address
-
-
-@implementer(IStreamClientEndpoint)
-class _MemoryClientEndpoint:
-    def __init__(self, daemon: MemoryDaemon, host: str) -> None:
-        self._daemon = daemon
-        self._host = host
-
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        return self._daemon.join(protocolFactory, self._host)
 
 
 class MemoryDaemon:
@@ -370,14 +224,13 @@ class MemoryDaemon:
     def __init__(self, **options: Any) -> None:
         self.clock = Clock()
         self._options = options
-        self._connections = 0
-        self._pipes: list[_PipeEnd] = []
+        self._wires = Wires(self.clock)
         self.start()
 
     def start(self) -> None:
         """Start a daemon, after L{stop}: one that knows nothing."""
         self.daemon = Daemon(reactor=self.clock, **self._options)
-        self._endpoint = MemoryEndpoint()
+        self._endpoint = self._wires.endpoint = MemoryEndpoint()
         self.daemon.listen(endpoints=[self._endpoint])
 
     def stop(self) -> None:
@@ -396,7 +249,7 @@ class MemoryDaemon:
 
         @param options: As for L{Peer}, apart from those that say where the daemon is.
         """
-        return Peer(endpoint=_MemoryClientEndpoint(self, host), reactor=self.clock, **options)
+        return Peer(endpoint=ClientEndpoint(self._wires, host), reactor=self.clock, **options)
 
     def flush(self) -> None:
         """Deliver everything that was sent, and what is sent then, without letting time pass."""
@@ -404,25 +257,4 @@ class MemoryDaemon:
 
     def cut(self) -> None:
         """End all connections of real peers."""
-        for pipe in self._pipes:
-            pipe.end()
-        self._pipes = []
-        self.flush()
-
-    def join(self, factory: IProtocolFactory, host: str) -> Deferred[IProtocol]:
-        """For the endpoint of a peer: make a connection."""
-        server = self._endpoint.factory
-        if server is None:
-            return fail(ConnectionRefusedError("nothing listens here"))
-        self._connections += 1
-        client = IPv4Address("TCP", host, 30_000 + self._connections)
-        mine, its = _PipeEnd(self.clock, IPv4Address("TCP", HOST, 11122)), _PipeEnd(self.clock, client)
-        mine.other, its.other = its, mine
-        mine.protocol, its.protocol = factory.buildProtocol(its.getPeer()), server.buildProtocol(client)
-        if mine.protocol is None or its.protocol is None:
-            return fail(ConnectionRefusedError(f"the daemon takes no connection from {host}"))
-        self._pipes = [pipe for pipe in self._pipes if pipe.connected]
-        self._pipes.append(mine)
-        its.protocol.makeConnection(its)
-        mine.protocol.makeConnection(mine)
-        return succeed(mine.protocol)
+        self._wires.cut()
