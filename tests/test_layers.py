@@ -26,6 +26,7 @@ LAYERS = {
     "jetjstp._version": 0,
     "jetjstp.errors": 0,
     # 1: bytes and messages
+    "jetjstp.bounds": 1,
     "jetjstp.framing": 1,
     "jetjstp.jstp.mdsf": 1,
     "jetjstp.jstp.mdsf.*": 1,

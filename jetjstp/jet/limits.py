@@ -4,7 +4,9 @@ The bounds of a Jet daemon, each with the reason for its default.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+
+from jetjstp.bounds import checkBounds, checkMarks
 
 __all__ = ["Limits"]
 
@@ -58,11 +60,7 @@ class Limits:
     failedLoginsPerMinute: int = 20
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"limit {field.name} must be a positive integer, not {value!r}")
+        checkBounds(self)
         if self.depth > DEEPEST:
             raise ValueError(f"limit depth ({self.depth}) must not exceed {DEEPEST}, which Python can read at all")
-        if self.hardLimit <= self.highWater:
-            raise ValueError(f"limit hardLimit ({self.hardLimit}) must exceed highWater ({self.highWater})")
+        checkMarks(self)

@@ -4,7 +4,9 @@ The bounds of JSTP, each with what happens when it is reached (section 16).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+
+from jetjstp.bounds import checkBounds
 
 __all__ = ["Limits"]
 
@@ -49,15 +51,11 @@ class Limits:
     sessions: int = 100_000
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            seconds = field.name.endswith("Timeout")
-            kinds = (int, float) if seconds else (int,)
-            if not isinstance(value, kinds) or isinstance(value, bool) or not value > 0:
-                kind = "a positive number of seconds" if seconds else "a positive integer"
-                raise ValueError(f"limit {field.name} must be {kind}, not {value!r}")
-            if seconds and value > LONGEST:
-                raise ValueError(f"limit {field.name} is {value} seconds; did you mean {value / 1000}?")
+        checkBounds(self)
+        for name in ("handshakeTimeout", "acknowledgeTimeout"):
+            seconds = getattr(self, name)
+            if seconds > LONGEST:
+                raise ValueError(f"limit {name} is {seconds} seconds; did you mean {seconds / 1000}?")
         if self.depth > DEEPEST:
             raise ValueError(f"limit depth must be at most {DEEPEST}, not {self.depth}")
 

@@ -4,8 +4,9 @@ The bounds of a node, each with the reason for its default.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from math import isfinite
+from dataclasses import dataclass
+
+from jetjstp.bounds import checkBounds
 
 __all__ = ["Limits"]
 
@@ -54,12 +55,4 @@ class Limits:
     sourceMustMatch: bool = True
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name == "sourceMustMatch" or (field.name == "packetsPerSecond" and value is None):
-                continue
-            whole = isinstance(field.default, int)
-            if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-                raise TypeError(f"limit {field.name} must be {'an integer' if whole else 'a number'}, not {value!r}")
-            if value <= 0 or not isfinite(value):
-                raise ValueError(f"limit {field.name} must be positive, not {value!r}")
+        checkBounds(self)

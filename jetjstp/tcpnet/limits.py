@@ -4,7 +4,9 @@ The bounds of a service, each with the reason for its default.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+
+from jetjstp.bounds import checkBounds, checkMarks
 
 __all__ = ["Limits"]
 
@@ -36,9 +38,5 @@ class Limits:
     hardLimit: int = 64 * MEBIBYTE
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"limit {field.name} must be a positive integer, not {value!r}")
-        if self.hardLimit <= self.highWater:
-            raise ValueError(f"limit hardLimit ({self.hardLimit}) must exceed highWater ({self.highWater})")
+        checkBounds(self)
+        checkMarks(self)

@@ -217,5 +217,5 @@ class HostileTests(NodeTestCase):
     def test_limits(self) -> None:
         """Limits that are none are refused."""
         self.assertRaises(ValueError, Limits, line=0)
-        self.assertRaises(TypeError, Limits, strangers=1.5)
+        self.assertRaises(ValueError, Limits, strangers=1.5)
         self.assertRaises(ValueError, Limits, dialsPerSecond=float("inf"))
