@@ -1,5 +1,5 @@
 """
-Limits are dataclasses of numbers: what all of them have in common.
+Numbers that have to be in a range: limits, and intervals that may be meant in milliseconds.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from dataclasses import fields
 from math import isfinite
 from typing import Any
 
-__all__ = ["checkBounds", "checkMarks"]
+__all__ = ["checkBounds", "checkMarks", "checkNumber", "checkSeconds"]
 
 
 def checkBounds(limits: Any) -> None:
@@ -34,3 +34,35 @@ def checkMarks(limits: Any) -> None:
     """Refuse C{highWater} that is not below C{hardLimit}."""
     if limits.hardLimit <= limits.highWater:
         raise ValueError(f"limit hardLimit ({limits.hardLimit}) must exceed highWater ({limits.highWater})")
+
+
+def checkSeconds(name: str, value: float, upper: float) -> None:
+    """
+    Refuse an interval that nobody can mean.
+
+    @param name: What the interval is called, for the error.
+    @param value: Seconds.
+    @raise TypeError: It is no number.
+    @raise ValueError: It is not above 0 and at most the upper bound; if it may be milliseconds, the message says so.
+    """
+    _checkIsNumber(name, value)
+    if value > upper and isfinite(value):
+        raise ValueError(f"{name}: {value} is out of range; seconds; did you mean {value / 1000}?")
+    if not 0 < value <= upper:
+        raise ValueError(f"{name}: {value} is out of range; seconds, above 0 and at most {upper}")
+
+
+def checkNumber(name: str, value: int, lower: int, upper: int) -> None:
+    """
+    Refuse a number outside of its range.
+
+    @raise TypeError: It is no number.
+    """
+    _checkIsNumber(name, value)
+    if not lower <= value <= upper:
+        raise ValueError(f"{name}: {value} is out of range, {lower} to {upper}")
+
+
+def _checkIsNumber(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name}: {value!r} is not a number")

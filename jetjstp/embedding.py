@@ -29,8 +29,16 @@ class ListeningService(Service):
     _log = Logger()
 
     def __init__(
-        self, listen: Callable[[], Deferred[Any]], close: Callable[[], Deferred[None]], clock: IReactorTime
+        self,
+        listen: Callable[[], Deferred[Any]],
+        close: Callable[[], Deferred[None]],
+        clock: IReactorTime,
+        ended: type[Exception] = CancelledError,
     ) -> None:
+        """
+        @param ended: What listening fails with, besides being cancelled, when it was not to go on.
+        """
+        self._ended = ended
         self._listen = listen
         self._close = close
         self._clock = clock
@@ -50,7 +58,7 @@ class ListeningService(Service):
         self._listening.addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> None:
-        if not self.running or failure.check(CancelledError):
+        if not self.running or failure.check(CancelledError, self._ended):
             return
         self._log.error(
             "cannot listen, next try in {wait} seconds: {reason}", wait=self._wait, reason=failure.getErrorMessage()

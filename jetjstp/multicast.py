@@ -31,6 +31,7 @@ from zeroconf import (  # type: ignore[attr-defined]  # it has them there, and d
 )
 from zeroconf import Error as ZeroconfError
 
+from jetjstp.bounds import checkSeconds
 from jetjstp.browsing import CLASS_IN, TYPE_PTR, Browse
 from jetjstp.discovery import (
     Announcement,
@@ -44,7 +45,6 @@ from jetjstp.discovery import (
     hostInterfaces,
     scopeOf,
 )
-from jetjstp.links.settings import checkSeconds
 
 __all__ = ["Multicast"]
 

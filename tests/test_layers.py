@@ -25,6 +25,7 @@ LAYERS = {
     "jetjstp": 0,
     "jetjstp._version": 0,
     "jetjstp.errors": 0,
+    "jetjstp.lazynames": 0,
     # 1: bytes and messages
     "jetjstp.bounds": 1,
     "jetjstp.framing": 1,
@@ -128,7 +129,6 @@ LAYERS = {
     "jetjstp.smokesignal.broadcast": 7,
     "jetjstp.smokesignal.creating": 7,
     "jetjstp.smokesignal.localip": 7,
-    "jetjstp.smokesignal.nodeservice": 7,
     "jetjstp.smokesignal.peerlist": 7,
     "jetjstp.smokesignal.publicnode": 7,
     "jetjstp.strplugin": 7,

@@ -6,9 +6,9 @@ Each name is imported when it is first asked for, so that who has a peer does no
 wait for a daemon, nor for the WebSockets that only a daemon needs.
 """
 
-from importlib import import_module
-from sys import modules
 from typing import TYPE_CHECKING
+
+from jetjstp.lazynames import lazyNames
 
 if TYPE_CHECKING:
     from jetjstp.jet.content import Method, SetResult, State
@@ -72,29 +72,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ConnectedPeer": "protocol",
-    "Daemon": "daemon",
-    "Entry": "fetcher",
-    "Fetcher": "fetcher",
-    "Limits": "limits",
-    "Method": "content",
-    "Notification": "fetcher",
-    "Peer": "peer",
-    "SetResult": "content",
-    "State": "content",
+    "ConnectedPeer": "jetjstp.jet.protocol",
+    "Daemon": "jetjstp.jet.daemon",
+    "Entry": "jetjstp.jet.fetcher",
+    "Fetcher": "jetjstp.jet.fetcher",
+    "Limits": "jetjstp.jet.limits",
+    "Method": "jetjstp.jet.content",
+    "Notification": "jetjstp.jet.fetcher",
+    "Peer": "jetjstp.jet.peer",
+    "SetResult": "jetjstp.jet.content",
+    "State": "jetjstp.jet.content",
 }
 """The modules of the names that are no errors."""
 
-
-def __getattr__(name: str) -> object:
-    """Import a public name."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=modules[__name__])
-    value: object = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'peererrors')}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """All public names, imported or not."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazyNames(__name__, __all__, _HOMES, "jetjstp.jet.peererrors")

@@ -25,6 +25,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from jetjstp import __version__
+from jetjstp.bounds import checkSeconds
 from jetjstp.discovery import Discovery
 from jetjstp.embedding import ListeningService
 from jetjstp.emitter import Emitter
@@ -38,7 +39,7 @@ from jetjstp.jet.nodejet3 import NODE_JET_3
 from jetjstp.jet.protocol import ConnectedPeer, JetServer
 from jetjstp.links.exposure import beyondLoopback, isPlainNetwork
 from jetjstp.links.origins import OriginRules, UpgradeRequest
-from jetjstp.links.settings import LinkSettings, checkSeconds
+from jetjstp.links.settings import LinkSettings
 from jetjstp.links.stream import StreamFactory, StreamLink
 from jetjstp.links.webside import WebSocketSide
 from jetjstp.links.website import WebSocketResource, hookOntoSite

@@ -109,10 +109,8 @@ class Fetches:
         yield from self._room(client)
         for count, element in enumerate(elements, 1):
             if count % STRIDE == 0 or size > portion:
-                self._elements.load += size
+                yield from self._pause(client, size)
                 size = 0
-                yield STEP
-                yield from self._room(client)
             if fetch.dead:
                 break
             if not (element.removed or element.owner.gone) and fetch.fits(element):
@@ -120,6 +118,12 @@ class Fetches:
                 if element.value is not None:
                     size += len(element.value)
         self._elements.load += size
+
+    def _pause(self, client: Client, size: int) -> Job:
+        """A portion of that many bytes is done: let others have their turn, and the client take it."""
+        self._elements.load += size
+        yield STEP
+        yield from self._room(client)
 
     def _room(self, client: Client) -> Job:
         """Wait while a client takes nothing, or has yet to take much."""
@@ -163,10 +167,8 @@ class Fetches:
         yield from self._room(client)
         for count, element in enumerate(elements, 1):
             if count % STRIDE == 0 or size > portion:
-                self._elements.load += size
+                yield from self._pause(client, size)
                 size = 0
-                yield STEP
-                yield from self._room(client)
             if fetch.dead:
                 break
             if element.gone or not (matches is None or matches(element.path)):

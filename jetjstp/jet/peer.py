@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 
+from jetjstp.bounds import checkSeconds
 from jetjstp.discovery import Discovery
 from jetjstp.jet.answering import Answering
 from jetjstp.jet.asking import Effect, Fail, Finish, HangUp, Invoke, Notify, Ready, Refused, Trouble
@@ -34,7 +35,6 @@ from jetjstp.jet.peering import Peering
 from jetjstp.jet.peerservice import PeerService
 from jetjstp.jet.presence import Presence
 from jetjstp.jet.urls import TCP_PORT, Place, parseUrl
-from jetjstp.links.settings import checkSeconds
 
 __all__ = ["Peer"]
 

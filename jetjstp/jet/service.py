@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.usage import CompleteList, Completions, UsageError
 
+from jetjstp.bounds import checkSeconds
 from jetjstp.interfaces import IAuthPolicyFactory
 from jetjstp.jet.announcing import checkName
 from jetjstp.jet.daemon import DIALECTS, Daemon, DialectName
@@ -27,7 +28,6 @@ from jetjstp.lastwords import CommandOptions, StartFailed, sayLast
 from jetjstp.links.exposure import beyondLoopback, isPlainNetwork
 from jetjstp.links.listeners import Listener, ListenFailed, reasonOf
 from jetjstp.links.origins import OriginRules
-from jetjstp.links.settings import checkSeconds
 from jetjstp.strplugin import describeChoices, makeFromString
 
 __all__ = ["JetService", "Options", "StartFailed", "makeService"]

@@ -6,9 +6,9 @@ Each name is imported when it is first asked for: who stores sessions does not n
 WebSockets.
 """
 
-from importlib import import_module
-from sys import modules
 from typing import TYPE_CHECKING
+
+from jetjstp.lazynames import lazyNames
 
 if TYPE_CHECKING:
     from jetjstp.jstp import mdsf, net, ws
@@ -102,10 +102,11 @@ _HOMES = {
     "UNDEFINED": "jetjstp.jstp.mdsf",
     "WebSocketHandshakeError": "jetjstp.links.websocketclient",
     "createAppsIndex": "jetjstp.jstp.applications",
+    "mdsf": "jetjstp.jstp.mdsf",
+    "net": "jetjstp.jstp.net",
+    "ws": "jetjstp.jstp.ws",
 }
 """The modules of the names that are no errors."""
-
-_MODULES = ("mdsf", "net", "ws")
 
 _HINTS = {
     **{name: f"; there are net.{name} and ws.{name}" for name in ("connect", "connectAndInspect", "createServer")},
@@ -117,20 +118,4 @@ _HINTS = {
 }
 """Where there is what was looked for here."""
 
-
-def __getattr__(name: str) -> object:
-    """Import a public name."""
-    if name not in __all__:
-        hint = _HINTS.get(name, "")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name, obj=modules[__name__])
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    home = _HOMES.get(name, "jetjstp.jstp.errors")
-    value: object = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """All public names, imported or not."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazyNames(__name__, __all__, _HOMES, "jetjstp.jstp.errors", _HINTS)

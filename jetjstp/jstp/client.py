@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from jetjstp.bounds import checkSeconds
 from jetjstp.jstp.applications import Application
 from jetjstp.jstp.heartbeat import LONGEST_BEAT, LONGEST_SILENCE
 from jetjstp.jstp.offering import App
 from jetjstp.jstp.session import Session
 from jetjstp.jstp.signatures import checkTakes
-from jetjstp.links.settings import checkSeconds
 
 if TYPE_CHECKING:
     from jetjstp.jstp.connection import Connection

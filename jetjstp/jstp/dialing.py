@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
 
+from jetjstp.bounds import checkSeconds
 from jetjstp.jstp.applications import Application
 from jetjstp.jstp.client import Client
 from jetjstp.jstp.clientside import ClientSide
@@ -22,7 +23,6 @@ from jetjstp.jstp.proxies import RemoteProxy
 from jetjstp.jstp.signatures import checkLimits
 from jetjstp.jstp.targets import Target, netTarget, wsTarget
 from jetjstp.jstp.versions import checkRange, parseApp
-from jetjstp.links.settings import checkSeconds
 
 __all__ = ["AppName", "Dialing", "Proxies"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from jetjstp.bounds import checkSeconds
 from jetjstp.jstp.exchange import Exchange
-from jetjstp.links.settings import checkSeconds
 
 if TYPE_CHECKING:
     from jetjstp.jstp.carrier import Carrier

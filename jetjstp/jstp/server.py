@@ -20,6 +20,7 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
+from jetjstp.bounds import checkSeconds
 from jetjstp.embedding import ListeningService
 from jetjstp.emitter import Emitter
 from jetjstp.jstp.accepting import Accepting, authenticate
@@ -34,7 +35,6 @@ from jetjstp.jstp.messages import Message, Rejected, checkName, encodeList
 from jetjstp.jstp.session import Session
 from jetjstp.jstp.versions import isVersion
 from jetjstp.jstp.waiting import WaitingRoom
-from jetjstp.links.settings import checkSeconds
 from jetjstp.links.websocket import WebSocketLinkFactory
 from jetjstp.storage.memory import SimpleSessionStorageProvider
 

@@ -15,12 +15,12 @@ from twisted.internet.endpoints import HostnameEndpoint, clientFromString, wrapC
 from twisted.internet.interfaces import IDelayedCall, IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
 
+from jetjstp.bounds import checkNumber, checkSeconds
 from jetjstp.framing import NulTerminated
 from jetjstp.interfaces import MessageLink, MessageReceiver
 from jetjstp.jstp.limits import Limits
 from jetjstp.links.descriptions import splitDescription
 from jetjstp.links.dialing import DialFailed, DialingStreamFactory, Failed, Opened
-from jetjstp.links.settings import checkNumber, checkSeconds
 from jetjstp.links.tlsoptions import tlsCreator
 from jetjstp.links.websocketclient import DialingWebSocketFactory
 

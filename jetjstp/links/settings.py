@@ -1,48 +1,17 @@
 """
-What can be set about connections, and the check that catches milliseconds.
+What can be set about connections.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 
-__all__ = ["LinkSettings", "checkNumber", "checkSeconds"]
+from jetjstp.bounds import checkNumber, checkSeconds
+
+__all__ = ["LinkSettings"]
 
 _HOUR = 3600
 _DAY = 24 * _HOUR
-
-
-def checkSeconds(name: str, value: float, upper: float) -> None:
-    """
-    Refuse an interval that nobody can mean.
-
-    @param name: What the interval is called, for the error.
-    @param value: Seconds.
-    @raise TypeError: It is no number.
-    @raise ValueError: It is not above 0 and at most the upper bound; if it may be milliseconds, the message says so.
-    """
-    _checkIsNumber(name, value)
-    if value > upper and isfinite(value):
-        raise ValueError(f"{name}: {value} is out of range; seconds; did you mean {value / 1000}?")
-    if not 0 < value <= upper:
-        raise ValueError(f"{name}: {value} is out of range; seconds, above 0 and at most {upper}")
-
-
-def checkNumber(name: str, value: int, lower: int, upper: int) -> None:
-    """
-    Refuse a number outside of its range.
-
-    @raise TypeError: It is no number.
-    """
-    _checkIsNumber(name, value)
-    if not lower <= value <= upper:
-        raise ValueError(f"{name}: {value} is out of range, {lower} to {upper}")
-
-
-def _checkIsNumber(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name}: {value!r} is not a number")
 
 
 @dataclass(frozen=True)

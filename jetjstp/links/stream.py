@@ -20,6 +20,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from jetjstp.bounds import checkNumber
 from jetjstp.errors import FrameTooLong
 from jetjstp.framing import Framing
 from jetjstp.interfaces import MessageReceiver
@@ -27,7 +28,7 @@ from jetjstp.links.addresses import peerAddress
 from jetjstp.links.deathwatch import DeathWatch
 from jetjstp.links.notices import RareNotice
 from jetjstp.links.reading import ReadingSide
-from jetjstp.links.settings import LinkSettings, checkNumber
+from jetjstp.links.settings import LinkSettings
 from jetjstp.links.writing import WritingSide
 
 __all__ = ["CLOSE_TIMEOUT", "TLS_TIMEOUT", "StreamFactory", "StreamLink"]

@@ -18,6 +18,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from jetjstp.bounds import checkNumber, checkSeconds
 from jetjstp.interfaces import MessageReceiver
 from jetjstp.links.addresses import peerAddress
 from jetjstp.links.deathwatch import DeathWatch
@@ -25,12 +26,12 @@ from jetjstp.links.notices import RareNotice
 from jetjstp.links.pinging import Pinger
 from jetjstp.links.quietlog import QuietLog
 from jetjstp.links.reading import ReadingSide
-from jetjstp.links.settings import LinkSettings, checkNumber, checkSeconds
+from jetjstp.links.settings import LinkSettings
 from jetjstp.links.shortpath import LONGEST
 from jetjstp.links.silence import SilenceWatch
 from jetjstp.links.writing import WritingSide
 
-__all__ = ["WebSocketSide", "WebSocketSituation"]
+__all__ = ["WebSocketSide", "WebSocketSituation", "commonOptions"]
 
 OPEN_TIMEOUT = 10
 """Seconds for the opening handshake, authentication included. Autobahn counts whole seconds: it may be one less."""
@@ -68,6 +69,25 @@ frame's payload goes in as one piece.
 
 BUDGET = 0.005
 """Seconds that the parser may work for one peer in one turn of the reactor. The rest waits, the other peers do not."""
+
+
+def commonOptions(maxMessage: int) -> dict[str, Any]:
+    """What we rely on of Autobahn on both sides, whatever its defaults are or become."""
+    return {
+        "utf8validateIncoming": True,
+        "applyMask": True,
+        "maxFramePayloadSize": maxMessage,
+        "maxMessagePayloadSize": maxMessage,
+        "autoFragmentSize": 0,
+        # With a close frame, so that the peer learns the code.
+        "failByDrop": False,
+        "echoCloseCodeReason": False,
+        "closeHandshakeTimeout": CLOSE_TIMEOUT,
+        "tcpNoDelay": True,
+        # We do that ourselves.
+        "autoPingInterval": 0,
+        "autoPingTimeout": 0,
+    }
 
 
 class WebSocketSituation:

@@ -17,15 +17,16 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from jetjstp.bounds import checkNumber
 from jetjstp.interfaces import MessageReceiver
 from jetjstp.links.addresses import localAddress
 from jetjstp.links.fragments import LEAST, inFragments
 from jetjstp.links.notices import RareNotice
 from jetjstp.links.origins import OriginRules, UpgradeRequest
 from jetjstp.links.quietlog import QuietLog
-from jetjstp.links.settings import LinkSettings, checkNumber
+from jetjstp.links.settings import LinkSettings
 from jetjstp.links.shortpath import plainFrame, takeMasked, textFrame
-from jetjstp.links.webside import CLOSE_TIMEOUT, OPEN_TIMEOUT, WebSocketSide, WebSocketSituation
+from jetjstp.links.webside import OPEN_TIMEOUT, WebSocketSide, WebSocketSituation, commonOptions
 
 __all__ = ["Authenticate", "Guard", "WebSocketLink", "WebSocketLinkFactory"]
 
@@ -247,26 +248,14 @@ class WebSocketLinkFactory(WebSocketServerFactory):
         super().__init__(protocols=list(protocols), server="", reactor=reactor)
         # All that we rely on, whatever Autobahn's defaults are or become.
         self.setProtocolOptions(
+            **commonOptions(maxMessage),
             versions=[8, 13],
             webStatus=False,
-            utf8validateIncoming=True,
             requireMaskedClientFrames=True,
             maskServerFrames=False,
-            applyMask=True,
-            maxFramePayloadSize=maxMessage,
-            maxMessagePayloadSize=maxMessage,
-            autoFragmentSize=0,
-            # With a close frame, so that the peer learns the code.
-            failByDrop=False,
-            echoCloseCodeReason=False,
             openHandshakeTimeout=OPEN_TIMEOUT,
-            closeHandshakeTimeout=CLOSE_TIMEOUT,
             # Compressed frames could not be shared.
             perMessageCompressionAccept=_acceptNoCompression,
-            # We do that ourselves.
-            autoPingInterval=0,
-            autoPingTimeout=0,
-            tcpNoDelay=True,
             serveFlashSocketPolicy=False,
             # The guard judges origins.
             allowedOrigins=["*"],

@@ -16,13 +16,14 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from jetjstp.bounds import checkNumber
 from jetjstp.interfaces import MessageReceiver
 from jetjstp.links.dialing import Dialed, DialFailed, Failed, Opened, reasonOf
 from jetjstp.links.fragments import LEAST, inFragments
 from jetjstp.links.quietlog import QuietLog
-from jetjstp.links.settings import LinkSettings, checkNumber
+from jetjstp.links.settings import LinkSettings
 from jetjstp.links.shortpath import LONGEST, takeUnmasked
-from jetjstp.links.webside import CLOSE_TIMEOUT, OPEN_TIMEOUT, WebSocketSide, WebSocketSituation
+from jetjstp.links.webside import CLOSE_TIMEOUT, OPEN_TIMEOUT, WebSocketSide, WebSocketSituation, commonOptions
 
 __all__ = ["DialingWebSocketFactory", "WebSocketHandshakeError", "maskedFrame"]
 
@@ -195,23 +196,13 @@ class DialingWebSocketFactory(WebSocketClientFactory):
             reactor=reactor,
         )
         self.setProtocolOptions(
+            **commonOptions(maxMessage),
             version=18,
-            utf8validateIncoming=True,
             acceptMaskedServerFrames=False,
             maskClientFrames=True,
-            applyMask=True,
-            maxFramePayloadSize=maxMessage,
-            maxMessagePayloadSize=maxMessage,
-            autoFragmentSize=0,
-            failByDrop=False,
-            echoCloseCodeReason=False,
             serverConnectionDropTimeout=CLOSE_TIMEOUT,
             openHandshakeTimeout=openTimeout or 0,
-            closeHandshakeTimeout=CLOSE_TIMEOUT,
-            tcpNoDelay=True,
             perMessageCompressionOffers=[],
-            autoPingInterval=0,
-            autoPingTimeout=0,
         )
         self.receiver = receiver
         self.failed = failed

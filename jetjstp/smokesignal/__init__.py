@@ -5,9 +5,9 @@ Each name is imported when it is first asked for: who only looks for an address
 does not need TLS.
 """
 
-from importlib import import_module
-from sys import modules
 from typing import TYPE_CHECKING
+
+from jetjstp.lazynames import lazyNames
 
 if TYPE_CHECKING:
     from twisted.internet.error import ConnectionLost
@@ -60,32 +60,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Broadcast": "broadcast",
-    "Counters": "counters",
-    "DefaultDialPolicy": "addresses",
-    "Limits": "limits",
-    "Network": "network",
-    "Node": "publicnode",
-    "Packet": "broadcast",
-    "Peer": "peerlist",
-    "Peerlist": "peerlist",
-    "Seed": "checking",
-    "createNode": "creating",
-    "localIp": "localip",
+    "Broadcast": "jetjstp.smokesignal.broadcast",
+    "Counters": "jetjstp.smokesignal.counters",
+    "DefaultDialPolicy": "jetjstp.smokesignal.addresses",
+    "Limits": "jetjstp.smokesignal.limits",
+    "Network": "jetjstp.smokesignal.network",
+    "Node": "jetjstp.smokesignal.publicnode",
+    "Packet": "jetjstp.smokesignal.broadcast",
+    "Peer": "jetjstp.smokesignal.peerlist",
+    "Peerlist": "jetjstp.smokesignal.peerlist",
+    "Seed": "jetjstp.smokesignal.checking",
+    "createNode": "jetjstp.smokesignal.creating",
+    "localIp": "jetjstp.smokesignal.localip",
+    "ConnectionLost": "twisted.internet.error",
 }
 """The modules of the names that are no errors."""
 
-
-def __getattr__(name: str) -> object:
-    """Import a public name."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=modules[__name__])
-    home = "twisted.internet.error" if name == "ConnectionLost" else f"{__name__}.{_HOMES.get(name, 'errors')}"
-    value: object = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """All public names, imported or not."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazyNames(__name__, __all__, _HOMES, "jetjstp.smokesignal.errors")

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from math import inf
 from typing import Any, NamedTuple
 
-from jetjstp.links.settings import checkSeconds
+from jetjstp.bounds import checkSeconds
 
 __all__ = ["Seed", "checkAddress", "checkDialect", "checkNumbers", "checkPort", "checkSeeds"]
 
@@ -89,13 +89,14 @@ def _checkSeed(seed: Any) -> Seed:
     if not isinstance(address, str):
         raise TypeError(f"the address of seed {seed!r} must be a string")
     checkPort(f"the port of seed {seed!r}", port, 1)
-    if not address or (any(character.isspace() or character in "/:@" for character in address) and not _isIP(address)):
+    if not address or (any(character.isspace() or character in "/:@" for character in address) and not isIP(address)):
         raise ValueError(f"the address of seed {seed!r} is neither an IP address nor the name of a host")
     # In the usual spelling, for that is how nodes compare them.
-    return Seed(str(ip_address(address)) if _isIP(address) else address, port)
+    return Seed(str(ip_address(address)) if isIP(address) else address, port)
 
 
-def _isIP(text: str) -> bool:
+def isIP(text: str) -> bool:
+    """Whether a text is an address, and not the name of a host."""
     try:
         ip_address(text)
     except ValueError:

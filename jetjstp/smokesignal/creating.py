@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from jetjstp.links.settings import checkSeconds
+from jetjstp.bounds import checkSeconds
 from jetjstp.smokesignal.checking import checkAddress, checkDialect, checkNumbers, checkPort, checkSeeds
 from jetjstp.smokesignal.dialling import DialPolicy
 from jetjstp.smokesignal.flooding import Dialect

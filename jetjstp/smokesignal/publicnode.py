@@ -15,6 +15,7 @@ from twisted.internet.error import ConnectionLost, DNSLookupError
 from twisted.internet.interfaces import IListeningPort, IReactorTime
 from twisted.python.failure import Failure
 
+from jetjstp.embedding import ListeningService
 from jetjstp.smokesignal.announcing import Announcing
 from jetjstp.smokesignal.broadcast import Broadcast
 from jetjstp.smokesignal.checking import Seed, checkPort
@@ -27,7 +28,6 @@ from jetjstp.smokesignal.limits import Limits
 from jetjstp.smokesignal.logs import NodeLog
 from jetjstp.smokesignal.network import Network
 from jetjstp.smokesignal.node import Node as Core
-from jetjstp.smokesignal.nodeservice import NodeService
 from jetjstp.smokesignal.peerlist import Peer, Peerlist
 from jetjstp.smokesignal.protocol import Carrier, NodeFactory
 from jetjstp.smokesignal.seeding import Seeding
@@ -261,7 +261,7 @@ class Node(Announcing):
         """
         A service that starts the node and stops it. A port that is taken is tried again.
         """
-        return NodeService(self.start, self.stop, cast(IReactorTime, self._reactor))
+        return ListeningService(self.start, self.stop, cast(IReactorTime, self._reactor), NodeStopped)
 
     # Seeds
 

@@ -5,7 +5,6 @@ Seeds that were given by name: nodes talk about addresses only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -15,7 +14,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IHostResolution,
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from jetjstp.smokesignal.checking import Seed
+from jetjstp.smokesignal.checking import Seed, isIP
 
 __all__ = ["RETRY_INTERVAL", "Seeding"]
 
@@ -64,14 +63,14 @@ class Seeding:
         @return: Fires when everything was tried once. Cancelling it is L{end}.
         """
         self._isRunning = True
-        self.found = {(seed.address, seed.port): seed for seed in self._seeds if _isIP(seed.address)}
+        self.found = {(seed.address, seed.port): seed for seed in self._seeds if isIP(seed.address)}
         tried: Deferred[None] = Deferred(lambda _: self.end())
 
         def tell(_: object) -> None:
             if self._isRunning:
                 tried.callback(None)
 
-        self._lookUp([seed for seed in self._seeds if not _isIP(seed.address)]).addCallback(tell)
+        self._lookUp([seed for seed in self._seeds if not isIP(seed.address)]).addCallback(tell)
         return tried
 
     def end(self) -> None:
@@ -162,11 +161,3 @@ class _FirstAddress:
             except NotImplementedError:
                 # Twisted's own resolver uses a thread, which cannot be stopped; what it finds is not looked at.
                 return
-
-
-def _isIP(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -14,10 +14,11 @@ from twisted.logger import Logger
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
+from jetjstp.bounds import checkSeconds
 from jetjstp.interfaces import IFencedSessionStorage, ISessionStorageFactory
 from jetjstp.jstp.errors import SessionTaken
 from jetjstp.jstp.session import Entry, Session, Stored
-from jetjstp.storage.settings import DAY, checkCount, checkSeconds
+from jetjstp.storage.settings import DAY, checkCount
 
 __all__ = ["MemoryStorageFactory", "SimpleSessionStorageProvider"]
 

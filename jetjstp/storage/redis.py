@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
+from jetjstp.bounds import checkSeconds
 from jetjstp.interfaces import IFencedSessionStorage, ISessionStorageFactory
 from jetjstp.jstp.errors import SessionTaken
 from jetjstp.jstp.session import Entry, Session
@@ -21,7 +22,7 @@ from jetjstp.storage.records import Acknowledge, Change, Delete, Keep, Put, Rece
 from jetjstp.storage.redisconnection import RedisConnection, importRedis
 from jetjstp.storage.redisscripts import GET, RECORD, RELEASE, SET, SET_INACTIVE, TAKE
 from jetjstp.storage.redisurl import RedisAddress, parseRedisUrl
-from jetjstp.storage.settings import ABANDONED, DAY, LONGEST_LIFETIME, checkSeconds
+from jetjstp.storage.settings import ABANDONED, DAY, LONGEST_LIFETIME
 
 __all__ = ["RedisSessionStorage", "RedisStorageFactory"]
 

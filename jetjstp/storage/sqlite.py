@@ -19,10 +19,11 @@ from twisted.plugin import IPlugin
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from jetjstp.bounds import checkSeconds
 from jetjstp.interfaces import IFencedSessionStorage, ISessionStorageFactory, StorageUnavailable
 from jetjstp.jstp.session import Entry, Session
 from jetjstp.storage.records import Snapshot, changesOf, encodeText
-from jetjstp.storage.settings import ABANDONED, DAY, LONGEST_LIFETIME, checkCount, checkSeconds
+from jetjstp.storage.settings import ABANDONED, DAY, LONGEST_LIFETIME, checkCount
 from jetjstp.storage.sqlitefile import SLICE, SessionFile
 
 __all__ = ["SqliteSessionStorage", "SqliteStorageFactory"]

@@ -24,7 +24,7 @@ class NamesTests(SynchronousTestCase):
         self.assertEqual(set(jet.__all__) - set(dir(jet)), set())
         homes = {}
         for node in ast.walk(ast.parse(Path(jet.__file__).read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("jetjstp."):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("jetjstp.jet."):
                 homes.update({alias.name: node.module for alias in node.names})
         self.assertEqual(sorted(homes), jet.__all__)
         for name, home in homes.items():

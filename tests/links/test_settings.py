@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from jetjstp.links.settings import LinkSettings, checkNumber, checkSeconds
+from jetjstp.bounds import checkNumber, checkSeconds
+from jetjstp.links.settings import LinkSettings
 
 
 class LinkSettingsTests(SynchronousTestCase):
