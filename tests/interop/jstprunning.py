@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet import reactor as globalReactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import SSL4ServerEndpoint
+from twisted.internet.interfaces import IDelayedCall
 
 from jetjstp import jstp
 from tests.sockets.certificates import makeCertificate
@@ -25,8 +26,19 @@ reactor: Any = globalReactor
 def later(seconds: float, result: Any = None) -> Deferred[Any]:
     """Fires after a while."""
     fired: Deferred[Any] = Deferred()
-    reactor.callLater(seconds, fired.callback, result)
+    _timers[:] = [timer for timer in _timers if timer.active()]
+    _timers.append(reactor.callLater(seconds, fired.callback, result))
     return fired
+
+
+_timers: list[IDelayedCall] = []
+
+
+def _forgetTimers() -> None:
+    """What a method still waits for when its caller has gone, and its test is over."""
+    for timer in _timers:
+        if timer.active():
+            timer.cancel()
 
 
 class Calc:
@@ -136,6 +148,7 @@ class JstpTestCase(NodeTestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.addCleanup(_forgetTimers)
         self.certificate = makeCertificate()
         self.certificateFile = self.mktemp()
         with open(self.certificateFile, "wb") as file:
