@@ -169,15 +169,16 @@ class Assembly:
 
     async def _hangUp(self) -> None:
         self._isOpen, self._isEnding = False, True
+        closing: list[Deferred[Any]] = []
         if self._states is not None:
-            await self._orLog(self._states.stop)
+            closing.append(self._orLog(self._states.stop))
         if self._busApplication is not None:
             # First: that the peers of the bus leave now is nothing for clients that come back to the next process.
-            await self._orLog(self._busApplication.close)
+            closing.append(self._orLog(self._busApplication.close))
         if self._webSockets is not None:
             self._webSockets.closeCode = GOING_AWAY
         ports, self._sitePorts = self._sitePorts, []
-        closing = [self._orLog(port.stopListening) for port in ports]
+        closing += [self._orLog(port.stopListening) for port in ports]
         closing.append(self._orLog(self.daemon.close))
         if self.server is not None:
             closing.append(self._orLog(self.server.close))

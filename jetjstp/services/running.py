@@ -14,7 +14,6 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import TimeoutError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -272,13 +271,16 @@ class DaemonService(Service):
         )
 
     async def _within(self, done: Deferred[None], seconds: float, otherwise: str) -> None:
-        done.addTimeout(seconds, self._reactor)
-        try:
-            await done
-        except TimeoutError:
+        # It is not cancelled: what is under way may still succeed until the process is gone.
+        ended: Deferred[bool] = Deferred()
+        call = self._reactor.callLater(seconds, ended.callback, False)
+        done.addErrback(lambda failure: _log.failure("while stopping", failure))
+        done.addCallback(lambda _: None if ended.called else ended.callback(True))
+        if await ended:
+            if call.active():
+                call.cancel()
+        else:
             _log.error("stopping takes too long: {otherwise}", otherwise=otherwise)
-        except Exception:
-            _log.failure("while stopping")
 
 
 class FailingService(Service):
