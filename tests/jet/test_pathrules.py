@@ -24,7 +24,7 @@ from tests.jet.test_access import Thing
 
 def user(name: str, fetch: str = "", set: str = "", call: str = "") -> Identity:
     """Somebody with groups, which are written with spaces between."""
-    return Identity(name, *(frozenset(groups.split()) for groups in (fetch, set, call)))
+    return Identity(name, frozenset(fetch.split()), frozenset(set.split()), frozenset(call.split()))
 
 
 def everywhere(name: str, groups: str) -> Identity:
@@ -124,7 +124,8 @@ class RulesTests(SynchronousTestCase):
 
     def test_without(self) -> None:
         """Without rules the function that decides is the one that knows none: nothing gets slower."""
-        for groups in ({}, {"staff": {}}):
+        cases: list[dict[str, Any]] = [{}, {"staff": {}}]
+        for groups in cases:
             rules = PathRules(groups)
             self.assertIs(rules.may, mayAccess)
             self.assertEqual(rules.rightsOf(user("joe", "staff")), UNRULED)
@@ -292,9 +293,10 @@ class EffectTests(SynchronousTestCase):
         owner = self.login(None)
         add(owner, "free/1", "staff/1", "boss/1")
         joe, nobody = self.login("joe"), self.login(None)
+        fetches: list[dict[str, Any]] = [{}, {"path": {"contains": "1"}}, {"value": {"equals": 0}}]
         for peer, paths in ((joe, ["free/1", "staff/1"]), (nobody, ["free/1"])):
             self.assertEqual([entry["path"] for entry in ask(peer, "get")["result"]], paths)
-            for number, rule in enumerate(({}, {"path": {"contains": "1"}}, {"value": {"equals": 0}})):
+            for number, rule in enumerate(fetches):
                 peer.take()
                 ask(peer, "fetch", id=number, **rule)
                 self.assertEqual([path for _, path, _ in events(peer)], paths)
