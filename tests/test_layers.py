@@ -72,6 +72,7 @@ LAYERS = {
     "jetjstp.interfaces": 4,
     "jetjstp.jstp.calling": 4,
     "jetjstp.jstp.recording": 4,
+    "jetjstp.logins": 4,
     # 5: what plugs into those seams: the only code that touches a transport, who may come in, how others are found
     "jetjstp.browsing": 5,
     "jetjstp.links": 5,
@@ -83,6 +84,7 @@ LAYERS = {
     "jetjstp.storage.*": 5,
     # 6: links meet cores
     "jetjstp.jet.connecting": 6,
+    "jetjstp.jet.gate": 6,
     "jetjstp.jet.protocol": 6,
     "jetjstp.jstp.carrier": 6,
     "jetjstp.jstp.heartbeat": 6,

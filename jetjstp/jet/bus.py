@@ -10,6 +10,7 @@ calls L{Bus.work} while there is any, and L{Bus.expire} when its deadline has co
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec import UNSET, DecodeError, Raw, UnsetType
@@ -24,7 +25,6 @@ from jetjstp.jet.errors import PARSE_ERROR, JetError, LimitExceeded, internalErr
 from jetjstp.jet.fetches import Fetches
 from jetjstp.jet.jsontext import UNREADABLE, itemsOf, quote, tooDeep
 from jetjstp.jet.limits import Limits
-from jetjstp.jet.logins import FailedLogins
 from jetjstp.jet.nodejet3 import NODE_JET_3, speaksNodeJet3
 from jetjstp.jet.requests import Response, decode, explain, idOf
 from jetjstp.jet.routing import Routes
@@ -43,7 +43,7 @@ SPILL = 256 * 1024
 
 
 class Authenticate(NamedTuple):
-    """Ask the policy; L{Bus.authenticated} or L{Bus.refused} is to follow."""
+    """Ask the policy; L{Bus.authenticated}, L{Bus.refused} or L{Bus.refusedUnseen} is to follow."""
 
     client: Client
     id: Raw | UnsetType
@@ -114,7 +114,6 @@ class Bus:
         self._version = version
         self._slices = Slices(self._faulty)
         self.fetches = Fetches(self.elements, self._slices, may, self.limits, self._done)
-        self._failedLogins = FailedLogins(self.limits.failedLoginsPerMinute)
         self._clients = 0
         self._shallow = 2 * self.limits.depth  # bytes in which text cannot nest too deeply
 
@@ -192,8 +191,6 @@ class Bus:
         @param error: What to answer; L{None} if the policy itself failed, for which the peer is not to blame.
         """
         self.now = now
-        if error is not None:
-            self._failedLogins.note(client.address, now)
         if client.gone:
             return
         if error is None:
@@ -204,6 +201,39 @@ class Bus:
             if client.failedLogins >= self.limits.failedLogins:
                 self.drop(client, "too many failed logins", atOnce=False)
         self._done(client)
+
+    def refusedUnseen(self, client: Client, id: Raw | UnsetType, limit: int, now: float) -> None:
+        """There were too many wrong logins from where the client is: its own was not looked at, and counts for none."""
+        self.now = now
+        if not client.gone:
+            self._error(client, idOf(id), LimitExceeded("failedLoginsPerMinute", limit).body)
+            self._done(client)
+
+    def recognizing(self, client: Client) -> None:
+        """Somebody finds out who the client is; what it sends waits for L{recognized}."""
+        client.busy = True
+
+    def recognized(self, client: Client, identity: Groups | None, now: float) -> None:
+        """It is known who a client is, before anything that it sent was looked at; L{None} is nobody in particular."""
+        self.now = now
+        if not client.gone:
+            client.identity = identity
+            self._done(client)
+
+    def decideBy(self, may: May, clients: Iterable[Client]) -> None:
+        """
+        Have another function decide about access. For those who stay it has to decide as the old one: what their
+        fetches see is not looked through again.
+
+        @param clients: All clients.
+        """
+        if may is self.may:
+            return
+        self.may = may
+        self.fetches.decideBy(may)
+        for client in clients:
+            for fetch in client.fetches.values():
+                fetch.may = may
 
     def blocked(self, client: Client) -> None:
         """The link of a client takes no more for the time being."""
@@ -390,8 +420,6 @@ class Bus:
 
     def authenticate(self, client: Client, id: Raw | UnsetType, user: str, password: str) -> None:
         """Have a login checked; what the client sends meanwhile waits."""
-        if self._failedLogins.exceeded(client.address, self.now):
-            raise LimitExceeded("failedLoginsPerMinute", self.limits.failedLoginsPerMinute)
         client.busy = True
         self.effects.append(Authenticate(client, id, user, password))
 

@@ -44,6 +44,7 @@ from jetjstp.links.stream import StreamFactory, StreamLink
 from jetjstp.links.webside import WebSocketSide
 from jetjstp.links.website import WebSocketResource, hookOntoSite
 from jetjstp.links.websocket import WebSocketLinkFactory
+from jetjstp.logins import LoginAttempts
 from jetjstp.policies.users import UsersPolicy, checkAuth
 
 __all__ = ["DIALECTS", "TCP_PORT", "WEBSOCKET_PORT", "Daemon", "DialectName"]
@@ -81,7 +82,10 @@ class Daemon(Emitter):
 
     @param users: C{{name: {"password": ..., "auth": {"fetchGroups": [...], "setGroups": [...], "callGroups": [...]}}}}.
         A copy is kept.
-    @param policy: Who may log in, instead of C{users}.
+    @param policy: Who may log in, instead of C{users}; with path rules, if it has C{pathRules}, where its users may do
+        something. See L{IAuthPolicy}, of which C{login} is enough.
+    @param attempts: What counts wrong logins, if others count with it; by default the daemon has its own, with the
+        limit C{failedLoginsPerMinute}.
     @param name: What C{info} says.
     @param fetchMode: C{"full"}; or C{"simple"}, in which peers get everything and filter it themselves.
     @param limits: What peers may ask for.
@@ -97,6 +101,7 @@ class Daemon(Emitter):
         *,
         users: Mapping[str, Any] | None = None,
         policy: IAuthPolicy | None = None,
+        attempts: LoginAttempts | None = None,
         name: str = "jetjstp",
         fetchMode: Literal["full", "simple"] = "full",
         limits: Limits | None = None,
@@ -114,7 +119,11 @@ class Daemon(Emitter):
         self._limits = limits or Limits()
         self._isOpenToAll = users is None and policy is None
         bus = Bus(name, __version__.public(), simple=fetchMode == "simple", limits=self._limits)
-        self._server = JetServer(bus, policy or UsersPolicy(users or {}, reactor), self.emit, reactor)
+        if policy is None:
+            policy = UsersPolicy(users or {}, reactor)
+        if attempts is None:
+            attempts = LoginAttempts(self._limits.failedLoginsPerMinute, reactor)
+        self._server = JetServer(bus, policy, attempts, self.emit, reactor)
         self._settings = LinkSettings(maxConnections=self._limits.connections)
         self._ports: list[IListeningPort] = []
         self._open: list[OpenPort] = []
@@ -316,6 +325,26 @@ class Daemon(Emitter):
     def peers(self) -> list[ConnectedPeer]:
         """The peers that are connected now."""
         return [receiver.peer for receiver in self._server.receivers.values()]
+
+    @property
+    def attempts(self) -> LoginAttempts:
+        """What counts wrong logins, to be given to others that let in the same people."""
+        return self._server.gate.attempts
+
+    def recheck(self) -> Deferred[int]:
+        """
+        Look who still is who he was, after the users or rules of the policy have changed (its C{reload}). The peers
+        whose rights are others now are dropped, so that they come back with the new ones: those whose groups or path
+        rules differ, whose user is gone, and, by their certificates, those who are somebody now. All others go on as if
+        nothing had happened. Logins that are being checked are checked once more.
+
+        The new path rules hold when this returns. Peers that were authenticated by C{wsGetAuthentication} are concerned
+        by path rules only.
+
+        @return: Fires with the number of peers that were dropped; at once, unless the policy takes its time. A policy
+            that fails meanwhile is logged, and its users stay.
+        """
+        return self._server.gate.recheck()
 
     def close(self) -> Deferred[None]:
         """

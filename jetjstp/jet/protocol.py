@@ -7,20 +7,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-import msgspec
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from jetjstp.driver import Driver
-from jetjstp.interfaces import IAuthPolicy, Identity, LoginFailed, MessageLink, UnknownUser, WrongPassword
+from jetjstp.interfaces import IAuthPolicy, Identity, MessageLink
 from jetjstp.jet.bus import Authenticate, Bus, Drop, Effect, PauseReading, ResumeReading
 from jetjstp.jet.clients import Client
 from jetjstp.jet.dialects import Dialect
-from jetjstp.jet.errors import InvalidParams
+from jetjstp.jet.gate import Gate
 from jetjstp.links.notices import RareNotice
+from jetjstp.logins import LoginAttempts
 from jetjstp.policies.users import checkAuth
 
 __all__ = ["ConnectedPeer", "JetReceiver", "JetServer"]
@@ -88,9 +87,12 @@ class JetReceiver:
     def linkOpened(self, link: MessageLink) -> None:
         server = self._server
         self._link = link
-        self.client = server.bus.connected(link, self._handshakeIdentity(link), self._dialect)
+        identity = self._handshakeIdentity(link)
+        self.client = server.bus.connected(link, identity, self._dialect)
         self.peer = ConnectedPeer(self.client)
         server.receivers[self.client] = self
+        if identity is None:
+            server.gate.recognize(self.client, link)
         server.tell("connection", self.peer)
 
     def _handshakeIdentity(self, link: MessageLink) -> Identity | None:
@@ -132,6 +134,7 @@ class JetServer:
     A bus with everything around it that needs a reactor.
 
     @ivar receivers: The connections.
+    @ivar gate: Knows who they are.
     """
 
     _log = Logger()
@@ -140,10 +143,12 @@ class JetServer:
         self,
         bus: Bus,
         policy: IAuthPolicy,
+        attempts: LoginAttempts,
         tell: Callable[[str, ConnectedPeer], object],
         reactor: IReactorTime,
     ) -> None:
         """
+        @param attempts: Counts wrong logins.
         @param tell: Called with C{"connection"} or C{"disconnect"} and the peer.
         """
         self.bus = bus
@@ -151,7 +156,7 @@ class JetServer:
         self.receivers: dict[Client, JetReceiver] = {}
         self.driver: Driver[Effect] = Driver(bus, self._perform, self._flush, reactor)
         self.drops = RareNotice(self._log, reactor, MOST_DROPS)
-        self._policy = policy
+        self.gate = Gate(policy, attempts, self)
         self._closed: list[Deferred[None]] = []
 
     def receiverOf(self, dialect: Dialect | None) -> Callable[[], JetReceiver]:
@@ -170,6 +175,7 @@ class JetServer:
     def left(self, receiver: JetReceiver) -> None:
         """A connection is gone."""
         del self.receivers[receiver.client]
+        self.gate.forget(receiver.client)
         self._rest()
 
     def _rest(self) -> None:
@@ -222,7 +228,7 @@ class JetServer:
             return
         match effect:
             case Authenticate():
-                self._authenticate(effect)
+                self.gate.authenticate(effect)
             case Drop(client, reason, atOnce):
                 self.drops.tell("dropped", peer=client.id, address=client.address, user=userOf(client), reason=reason)
                 if atOnce:
@@ -237,32 +243,3 @@ class JetServer:
                 receiver.link.resumeReading()
             case _:
                 assert_never(effect)
-
-    def _authenticate(self, effect: Authenticate) -> None:
-        client = effect.client
-        login: Deferred[Identity | None] = maybeDeferred(
-            self._policy.login, effect.user, effect.password, client.address
-        )
-        login.addCallbacks(self._loggedIn, self._refused, callbackArgs=(effect,), errbackArgs=(effect,))
-        login.addErrback(self._failed, effect)
-
-    def _loggedIn(self, identity: Identity | None, effect: Authenticate) -> None:
-        auth = b"true" if identity is None else msgspec.json.encode(identity.auth)
-        self.bus.authenticated(effect.client, effect.id, identity, auth)
-        self.driver.settle()
-
-    def _refused(self, failure: Failure, effect: Authenticate) -> None:
-        failure.trap(LoginFailed)
-        if failure.check(UnknownUser):
-            error = InvalidParams(b'{"invalidUser":true}')
-        elif failure.check(WrongPassword):
-            error = InvalidParams(b'{"invalidPassword":true}')
-        else:
-            error = InvalidParams("loginFailed", failure.getErrorMessage())
-        self.bus.refused(effect.client, effect.id, error, self.driver.now())
-        self.driver.settle()
-
-    def _failed(self, failure: Failure, effect: Authenticate) -> None:
-        self._log.failure("a login could not be checked", failure=failure)
-        self.bus.refused(effect.client, effect.id, None, self.driver.now())
-        self.driver.settle()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jetjstp.jstp.connection import Connection
     from jetjstp.jstp.server import Server
 
-__all__ = ["Accepting", "authenticate"]
+__all__ = ["Accepting", "authenticate", "recognizer"]
 
 ANONYMOUS = "anonymous"
 SESSION = "session"
@@ -43,6 +43,19 @@ def authenticate(policy: Any) -> Callable[..., Any]:
     checkTakes("authPolicy", method, "connection", "application", "strategy", "credentials")
     found: Callable[..., Any] = method
     return found
+
+
+def recognizer(policy: Any) -> Callable[..., Any] | None:
+    """
+    What to ask who has a certificate: C{authenticateCertificate(connection, application, certificate)} of an object
+    that has it. It gives a user name, or L{None} for nobody in particular.
+
+    @raise TypeError: It does not take these.
+    """
+    method = None if isinstance(policy, type) else getattr(policy, "authenticateCertificate", None)
+    if method is not None:
+        checkTakes("authenticateCertificate", method, "connection", "application", "certificate")
+    return method
 
 
 class Accepting:
@@ -96,11 +109,28 @@ class Accepting:
         if strategy == SESSION:
             self._restore(application, credentials)
         elif strategy == ANONYMOUS:
-            self._admit(None)
+            self._recognize(application)
         else:
             self._authenticate(application, strategy, credentials)
 
     # Somebody new
+
+    def _recognize(self, application: Application) -> None:
+        """Somebody who says no name, but may have a certificate that says it."""
+        recognize, line = self._server.recognize, self._connection.line
+        certificate = None if recognize is None or line is None else getattr(line.link, "peerCertificate", None)
+        if recognize is None or certificate is None:
+            self._admit(None)
+            return
+        asked = maybeDeferred(recognize, self._connection, application, certificate)
+        asked.addCallbacks(self._recognized, self._unauthenticated)
+        asked.addErrback(self._broken)
+
+    def _recognized(self, username: Any) -> None:
+        if username is None:
+            self._admit(None)
+        else:
+            self._authenticated(username)
 
     def _authenticate(self, application: Application, strategy: str, credentials: Any) -> None:
         policy = self._server.authenticate

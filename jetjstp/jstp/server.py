@@ -23,7 +23,7 @@ from twisted.web.resource import IResource
 from jetjstp.bounds import checkSeconds
 from jetjstp.embedding import ListeningService
 from jetjstp.emitter import Emitter
-from jetjstp.jstp.accepting import Accepting, authenticate
+from jetjstp.jstp.accepting import Accepting, authenticate, recognizer
 from jetjstp.jstp.applications import Application, AppsIndex, createAppsIndex
 from jetjstp.jstp.connection import Connection
 from jetjstp.jstp.heartbeat import LONGEST_BEAT
@@ -114,6 +114,7 @@ class Server(Emitter):
         self.limits = limits
         self.clock = reactor
         self.authenticate = None if authPolicy is None else authenticate(authPolicy)
+        self.recognize = None if authPolicy is None else recognizer(authPolicy)
         self._index = createAppsIndex(applications)
         self._heartbeatInterval = heartbeatInterval
         self._factory = factory(self._newLine)

@@ -4,11 +4,15 @@ The beginning and the end of a link, as its receiver sees them.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.logger import Logger
 
 from jetjstp.interfaces import MessageLink, MessageReceiver
+from jetjstp.links.certificates import peerCertificate
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 __all__ = ["Lifetime"]
 
@@ -56,6 +60,11 @@ class Lifetime:
     _receiver: MessageReceiver = _nobody
     _endReason: str | None = None
     _isGone = False
+
+    @property
+    def peerCertificate(self) -> Certificate | None:
+        """The certificate that the other side has presented, and TLS has verified; L{None} if there is none."""
+        return peerCertificate(self.transport)
 
     def _open(self, receiver: MessageReceiver) -> None:
         """Messages can go through from now on."""

@@ -25,6 +25,7 @@ from jetjstp.errors import FrameTooLong
 from jetjstp.framing import Framing
 from jetjstp.interfaces import MessageReceiver
 from jetjstp.links.addresses import hostOf, peerAddress
+from jetjstp.links.certificates import tlsProblem
 from jetjstp.links.deathwatch import DeathWatch
 from jetjstp.links.notices import RareNotice
 from jetjstp.links.reading import ReadingSide
@@ -153,6 +154,9 @@ class StreamLink(ReadingSide, WritingSide, Protocol):
                 call.cancel()
         self._owner.links.discard(self)
         self._endWriting()
+        problem = tlsProblem(reason)
+        if problem is not None and self._futureReceiver is not None:
+            self._owner.failures.warn("{address}: {reason}", address=self.address, reason=problem)
         self._lost(reason.getErrorMessage())
 
     def _checkIdle(self, timeout: float) -> None:
@@ -205,6 +209,7 @@ class StreamFactory(Factory):
         self.deathWatch = DeathWatch(reactor, self.settings.deadAfter) if DeathWatch.isPossible() else None
         self._framing = framing
         self._receiver = receiver
+        self.failures = RareNotice(self._log, reactor)
         self._refusal = RareNotice(self._log, reactor)
 
     def buildProtocol(self, addr: IAddress | None) -> StreamLink | None:

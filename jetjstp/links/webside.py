@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from jetjstp.bounds import checkNumber, checkSeconds
 from jetjstp.interfaces import MessageReceiver
 from jetjstp.links.addresses import peerAddress
+from jetjstp.links.certificates import tlsProblem
 from jetjstp.links.deathwatch import DeathWatch
 from jetjstp.links.notices import RareNotice
 from jetjstp.links.pinging import Pinger
@@ -274,6 +275,9 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
         if self.closeHandshakeTimeoutCall is not None:
             self.closeHandshakeTimeoutCall.cancel()
             self.closeHandshakeTimeoutCall = None
+        problem = tlsProblem(reason)
+        if problem is not None and self._head is not None:
+            self._situation.failures.warn("{address}: {reason}", address=self.address, reason=problem)
         self._connectionLost(reason)  # type: ignore[arg-type]
         self._situation.links.discard(self)
         if self._situation.pinger is not None:
