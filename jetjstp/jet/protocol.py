@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from jetjstp.causes import Cause
 from jetjstp.driver import Driver
 from jetjstp.interfaces import IAuthPolicy, Identity, LoginFailed, MessageLink, UnknownUser, WrongPassword
 from jetjstp.jet.bus import Authenticate, Bus, Drop, Effect, PauseReading, ResumeReading
@@ -174,7 +175,7 @@ class JetServer:
             except Exception:
                 # The fault of one link: the others are still to be written to.
                 self._log.failure("peer {id} could not be written to", id=client.id)
-                bus.drop(client, "it could not be written to")
+                bus.drop(client, Cause.FAULT, "it could not be written to")
 
     def _write(self, client: Client, load: int) -> None:
         frames = client.frames

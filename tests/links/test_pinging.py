@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from jetjstp.causes import Cause
 from jetjstp.links.pinging import SLICE, Pinger
 from tests.links.clocks import TURN, TurnClock
 
@@ -33,7 +34,7 @@ class FakeLink:
         if self.answers:
             self.unansweredSince = None
 
-    def abortBecause(self, reason: str) -> None:
+    def abortBecause(self, reason: str, cause: Cause) -> None:
         """Remember it."""
         self.aborted.append((self.clock.seconds(), reason))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from jetjstp.causes import Cause
 from jetjstp.links.silence import SLICE, SilenceWatch
 from tests.links.clocks import TURN, TurnClock
 from tests.links.dialed import DialedTestCase
@@ -40,7 +41,7 @@ class FakeLink:
         """Something came."""
         self.lastReceived = self.clock.seconds()
 
-    def abortBecause(self, reason: str) -> None:
+    def abortBecause(self, reason: str, cause: Cause) -> None:
         """Remember it."""
         self.aborted.append((self.clock.seconds(), reason))
 
