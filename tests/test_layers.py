@@ -118,6 +118,7 @@ LAYERS = {
     "jetjstp.jstp.clientside": 7,
     "jetjstp.jstp.connection": 7,
     "jetjstp.jstp.dialing": 7,
+    "jetjstp.jstp.figures": 7,
     "jetjstp.jstp.keeping": 7,
     "jetjstp.jstp.net": 7,
     "jetjstp.jstp.offering": 7,

@@ -21,11 +21,14 @@ from twisted.logger import Logger
 from twisted.web.resource import IResource
 
 from jetjstp.bounds import checkSeconds
+from jetjstp.causes import Refusal
 from jetjstp.embedding import ListeningService
 from jetjstp.emitter import Emitter
+from jetjstp.figure import Figure
 from jetjstp.jstp.accepting import Accepting, authenticate
 from jetjstp.jstp.applications import Application, AppsIndex, createAppsIndex
 from jetjstp.jstp.connection import Connection
+from jetjstp.jstp.figures import Handshakes, jstpFigures
 from jetjstp.jstp.heartbeat import LONGEST_BEAT
 from jetjstp.jstp.keeping import Durability, Keeping
 from jetjstp.jstp.limits import Limits
@@ -35,7 +38,8 @@ from jetjstp.jstp.messages import Message, Rejected, checkName, encodeList
 from jetjstp.jstp.session import Session
 from jetjstp.jstp.versions import isVersion
 from jetjstp.jstp.waiting import WaitingRoom
-from jetjstp.links.websocket import WebSocketLinkFactory
+from jetjstp.links.stream import StreamFactory, StreamLink
+from jetjstp.links.websocket import WebSocketLink, WebSocketLinkFactory
 from jetjstp.storage.memory import SimpleSessionStorageProvider
 
 __all__ = ["Server", "ServerEvent"]
@@ -89,7 +93,7 @@ class Server(Emitter):
     def __init__(
         self,
         applications: Iterable[Application] | Application | AppsIndex,
-        factory: Callable[[Callable[[], Line]], IProtocolFactory],
+        factory: Callable[[Callable[[], Line]], StreamFactory | WebSocketLinkFactory],
         *,
         authPolicy: Any,
         sessionStorageProvider: Any,
@@ -110,6 +114,7 @@ class Server(Emitter):
         self.authenticate = None if authPolicy is None else authenticate(authPolicy)
         self._index = createAppsIndex(applications)
         self._heartbeatInterval = heartbeatInterval
+        self.handshakes = Handshakes()
         self._factory = factory(self._newLine)
         self._ports: list[IListeningPort] = []
         self._clients: dict[Connection, None] = {}
@@ -248,6 +253,23 @@ class Server(Emitter):
         """The same as a list."""
         return list(self._clients)
 
+    def figures(self) -> list[Figure]:
+        """
+        What is going on, in numbers, for metrics of whatever kind; nothing in them was chosen by clients. The names and
+        labels are always the same. Reading them looks at each session: at 10,000 it takes about a millisecond.
+        """
+        isWebSocket = isinstance(self._factory, WebSocketLinkFactory)
+        return list(
+            jstpFigures(
+                WebSocketLink.kind if isWebSocket else StreamLink.kind,
+                len(self._connections),
+                self._factory.traffic,
+                self.handshakes,
+                self._waiting,
+                self._keeping,
+            )
+        )
+
     def broadcast(self, interface: str, event: str, *args: Any) -> None:
         """
         Tell all clients of an event: C{broadcast("chat", "said", name, text)}. Who is away at the moment is not told.
@@ -288,6 +310,7 @@ class Server(Emitter):
         """A transport is there."""
         if self._isClosed or len(self._connections) >= self.limits.connections:
             if not self._isClosed:
+                self._factory.traffic.refused[Refusal.FULL] += 1
                 self._log.warn(
                     "{connection} is refused: {limit} are open", connection=connection, limit=self.limits.connections
                 )
@@ -402,12 +425,14 @@ class Server(Emitter):
     def admitted(self, connection: Connection) -> None:
         """There is a new session."""
         if self._welcome(connection):
+            self.handshakes.begun += 1
             connection.emit("client", connection.session)
             self.emit("connect", connection)
 
     def returned(self, connection: Connection) -> None:
         """A session is restored."""
         if self._welcome(connection):
+            self.handshakes.restored += 1
             self.emit("restoreSession", connection.session, connection, connection.application)
             connection.emit("client", connection.session)
             self.emit("reconnect", connection)
