@@ -58,14 +58,12 @@ class Lifetime:
 
     _receiver: MessageReceiver = _nobody
     _endReason: str | None = None
-    _hasOpened = False
     _isDenied = False
     _isGone = False
 
     def _open(self, receiver: MessageReceiver) -> None:
         """Messages can go through from now on."""
         self._receiver = receiver
-        self._hasOpened = True
         self._traffic.opened += 1
         self.isLive = True
         self._flowing = True
@@ -82,7 +80,7 @@ class Lifetime:
         """
         self._end()
         self._isGone = True
-        if not self._hasOpened:
+        if self._receiver is _nobody:
             self._traffic.refused[Refusal.DENIED if self._isDenied else Refusal.HANDSHAKE] += 1
         receiver, self._receiver = self._receiver, _nobody
         try:
@@ -110,7 +108,7 @@ class Lifetime:
         """The connection is about to be ended; the first reason is the one that holds."""
         if self._endReason is None:
             self._endReason = reason
-            if self._hasOpened:
+            if self._receiver is not _nobody:
                 self._traffic.dropped[cause] += 1
 
     def _receiverFailed(self) -> None:

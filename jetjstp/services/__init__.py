@@ -1,0 +1,3 @@
+"""
+What joins the systems, for whoever runs them.
+"""
