@@ -24,7 +24,9 @@ LAYERS = {
     # 0: what everything may use
     "jetjstp": 0,
     "jetjstp._version": 0,
+    "jetjstp.causes": 0,
     "jetjstp.errors": 0,
+    "jetjstp.figure": 0,
     "jetjstp.lazynames": 0,
     # 1: bytes and messages
     "jetjstp.bounds": 1,
@@ -108,6 +110,7 @@ LAYERS = {
     "jetjstp.jet.content": 7,
     "jetjstp.jet.daemon": 7,
     "jetjstp.jet.fetcher": 7,
+    "jetjstp.jet.figures": 7,
     "jetjstp.jet.finding": 7,
     "jetjstp.jet.peer": 7,
     "jetjstp.jet.peerservice": 7,
@@ -118,6 +121,7 @@ LAYERS = {
     "jetjstp.jstp.clientside": 7,
     "jetjstp.jstp.connection": 7,
     "jetjstp.jstp.dialing": 7,
+    "jetjstp.jstp.figures": 7,
     "jetjstp.jstp.keeping": 7,
     "jetjstp.jstp.net": 7,
     "jetjstp.jstp.offering": 7,

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from enum import Enum
 from typing import NamedTuple
 
 from msgspec import UNSET, DecodeError, Raw, UnsetType
 from twisted.logger import Logger
 
+from jetjstp.causes import Cause
 from jetjstp.jet.access import Groups, May, mayAccess
 from jetjstp.jet.backlog import Backlog
 from jetjstp.jet.clients import Client, Outlet
@@ -26,12 +28,12 @@ from jetjstp.jet.fetches import Fetches
 from jetjstp.jet.jsontext import UNREADABLE, itemsOf, quote, tooDeep
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.nodejet3 import NODE_JET_3, speaksNodeJet3
-from jetjstp.jet.requests import Response, decode, explain, idOf
+from jetjstp.jet.requests import Call, Response, Set, decode, explain, idOf
 from jetjstp.jet.routing import Routes
 from jetjstp.jet.services import SERVICES
 from jetjstp.jet.slices import BLOCKED, STEP, STRIDE, Job, Slices, Waiting
 
-__all__ = ["Authenticate", "Bus", "Drop", "Effect", "PauseReading", "ResumeReading"]
+__all__ = ["Authenticate", "Bus", "Drop", "Effect", "Login", "PauseReading", "ResumeReading"]
 
 PROTOCOL_VERSION = "1.1.0"
 
@@ -40,6 +42,18 @@ LOAD = 16 * 1024 * 1024
 
 SPILL = 256 * 1024
 """Bytes that a client which is catching up is sent at a time."""
+
+
+class Login(Enum):
+    """How a login went."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """The policy says no."""
+    UNSEEN = "unseen"
+    """There were too many wrong ones from that address: the policy was not asked."""
+    FAILED = "failed"
+    """The policy itself failed."""
 
 
 class Authenticate(NamedTuple):
@@ -89,6 +103,9 @@ class Bus:
     @ivar now: The time of the last input, in seconds.
     @ivar effects: What is to be done outside, in order; whoever does it takes it out.
     @ivar dirty: The clients whose outbox is to be written; whoever writes takes them out.
+    @ivar owners: Clients without a peer: the daemon itself, as the owner of what it shows.
+    @ivar logins: How the logins went that were asked for.
+    @ivar dropped: How many clients were dropped, by why.
     """
 
     log = Logger()
@@ -114,6 +131,9 @@ class Bus:
         self._version = version
         self._slices = Slices(self._faulty)
         self.fetches = Fetches(self.elements, self._slices, may, self.limits, self._done)
+        self.owners: list[Client] = []
+        self.logins = dict.fromkeys(Login, 0)
+        self.dropped = dict.fromkeys(Cause, 0)
         self._clients = 0
         self._shallow = 2 * self.limits.depth  # bytes in which text cannot nest too deeply
 
@@ -135,7 +155,7 @@ class Bus:
         backlog = Backlog(self.limits.hardLimit)
         client = Client(str(self._clients), outlet, dialect or NODE_JET_2, self.dirty, backlog)
         client.unheard = dialect is None
-        backlog.overflowed = lambda: self.drop(client, "it does not read what it asked for")
+        backlog.overflowed = lambda: self.drop(client, Cause.SLOW, "it does not read what it asked for")
         client.identity = identity
         return client
 
@@ -169,6 +189,7 @@ class Bus:
         @param identity: Who it is; L{None} for a user without rights of his own, which changes nothing.
         @param auth: What to answer.
         """
+        self.logins[Login.ACCEPTED] += 1
         if client.gone:
             return
 
@@ -191,6 +212,7 @@ class Bus:
         @param error: What to answer; L{None} if the policy itself failed, for which the peer is not to blame.
         """
         self.now = now
+        self.logins[Login.FAILED if error is None else Login.REFUSED] += 1
         if client.gone:
             return
         if error is None:
@@ -199,12 +221,13 @@ class Bus:
             self._error(client, idOf(id), error.body)
             client.failedLogins += 1
             if client.failedLogins >= self.limits.failedLogins:
-                self.drop(client, "too many failed logins", atOnce=False)
+                self.drop(client, Cause.LOGIN, "too many failed logins", atOnce=False)
         self._done(client)
 
     def refusedUnseen(self, client: Client, id: Raw | UnsetType, limit: int, now: float) -> None:
         """There were too many wrong logins from where the client is: its own was not looked at, and counts for none."""
         self.now = now
+        self.logins[Login.UNSEEN] += 1
         if not client.gone:
             self._error(client, idOf(id), LimitExceeded("failedLoginsPerMinute", limit).body)
             self._done(client)
@@ -291,7 +314,7 @@ class Bus:
         """Work for a client has failed in the middle: it cannot be served on by half."""
         assert isinstance(client, Client)
         self.log.failure("work for peer {id} could not be done", id=client.id)
-        self.drop(client, "work for it could not be done")
+        self.drop(client, Cause.FAULT, "work for it could not be done")
 
     # Answers
 
@@ -316,10 +339,11 @@ class Bus:
         if id is not None:
             client.send(client.dialect.error(id, error))
 
-    def drop(self, client: Client, reason: str, atOnce: bool = True) -> None:
+    def drop(self, client: Client, cause: Cause, reason: str, atOnce: bool = True) -> None:
         """End the connection of a client. What it has sent already is not looked at any more."""
         if not (client.dropped or client.gone):
             client.dropped = True
+            self.dropped[cause] += 1
             client.inbox.clear()
             self.effects.append(Drop(client, reason, atOnce))
 
@@ -360,6 +384,8 @@ class Bus:
         try:
             SERVICES[type(request)](self, client, request, message)  # type: ignore[index]
         except JetError as error:
+            if isinstance(request, Set | Call):
+                self.routes.refused += 1
             self._error(client, idOf(request.id), error.body)
         except Exception:
             self.log.failure("a request of peer {id} could not be worked on", id=client.id)

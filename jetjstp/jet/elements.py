@@ -107,6 +107,7 @@ class Elements:
 
     @ivar index: The fetches to ask when an element is added.
     @ivar dirty: The clients whose outbox is not empty; whoever writes the outboxes empties it.
+    @ivar methods: How many elements are methods.
     @ivar load: Roughly how many bytes went into outboxes; for whoever has to bound what one turn produces.
     """
 
@@ -114,6 +115,7 @@ class Elements:
         self.index: FetchIndex[Fetch] = FetchIndex()
         self.dirty: list[Client] = []
         self.load = 0
+        self.methods = 0
         self._table: dict[str, Element] = {}
         self._stamp = 0
         self._serial = 0
@@ -146,6 +148,8 @@ class Elements:
         if path in self._table:  # what a lost owner had here goes first
             self.apply(Removed(self._table[path]))
         self._table[path] = element
+        if element.value is None:
+            self.methods += 1
         self._serial += 1
         element.serial = self._serial
         element.owner.elements[path] = element
@@ -154,6 +158,8 @@ class Elements:
 
     def _remove(self, element: Element) -> None:
         del self._table[element.path]
+        if element.value is None:
+            self.methods -= 1
         del element.owner.elements[element.path]
         element.removed = True
 

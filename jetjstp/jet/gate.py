@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults, mayb
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from jetjstp.causes import Cause
 from jetjstp.interfaces import IAuthPolicy, Identity, LoginFailed, MessageLink, UnknownUser, WrongPassword
 from jetjstp.jet.access import mayAccess
 from jetjstp.jet.bus import Authenticate
@@ -157,11 +158,11 @@ class Gate:
 
     def _notRecognized(self, failure: Failure, client: Client) -> None:
         if failure.check(LoginFailed):
-            reason = f"its certificate is refused, {failure.getErrorMessage()}"
+            cause, reason = Cause.LOGIN, f"its certificate is refused, {failure.getErrorMessage()}"
         else:
             self._log.failure("a certificate could not be checked", failure=failure)
-            reason = "its certificate could not be checked"
-        self._drop(client, reason)
+            cause, reason = Cause.FAULT, "its certificate could not be checked"
+        self._drop(client, cause, reason)
         self._server.driver.settle()
 
     # Again
@@ -176,7 +177,7 @@ class Gate:
         asking: list[Deferred[int]] = []
         for client in list(self._server.receivers):
             if _rightsOf(old, client) != _rightsOf(self._rules, client):
-                dropped += self._drop(client, "its rights are others now, by the path rules")
+                dropped += self._drop(client, Cause.RIGHTS, "its rights are others now, by the path rules")
                 continue
             proof = self._proofs.get(client)
             if proof is None:
@@ -216,14 +217,14 @@ class Gate:
         return self._proofs.get(client) is proof
 
     def _dropAll(self, clients: Iterable[Client], reason: str) -> int:
-        count = sum(self._drop(client, reason) for client in clients)
+        count = sum(self._drop(client, Cause.RIGHTS, reason) for client in clients)
         self._server.driver.settle()
         return count
 
-    def _drop(self, client: Client, reason: str) -> bool:
+    def _drop(self, client: Client, cause: Cause, reason: str) -> bool:
         if client.dropped or client.gone:
             return False
-        self._server.bus.drop(client, reason, atOnce=False)
+        self._server.bus.drop(client, cause, reason, atOnce=False)
         return True
 
 

@@ -57,6 +57,9 @@ class FetchIndex(Generic[F]):
         self._rest: dict[F, None] = {}
         self._count = 0
 
+    def __len__(self) -> int:
+        return self._count
+
     def add(self, fetch: F) -> None:
         self._count += 1
         rule = fetch.pathRule

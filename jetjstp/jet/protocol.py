@@ -12,6 +12,7 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from jetjstp.causes import Cause
 from jetjstp.driver import Driver
 from jetjstp.interfaces import IAuthPolicy, Identity, MessageLink
 from jetjstp.jet.bus import Authenticate, Bus, Drop, Effect, PauseReading, ResumeReading
@@ -204,7 +205,7 @@ class JetServer:
             except Exception:
                 # The fault of one link: the others are still to be written to.
                 self._log.failure("peer {id} could not be written to", id=client.id)
-                bus.drop(client, "it could not be written to")
+                bus.drop(client, Cause.FAULT, "it could not be written to")
 
     def _write(self, client: Client, load: int) -> None:
         frames = client.frames

@@ -9,6 +9,8 @@ import heapq
 from collections import deque
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from jetjstp.jet.errors import LimitExceeded, ownerGone, responseTimeout
 from jetjstp.jet.jsontext import membersOf, quote, valueOf
 from jetjstp.jet.limits import Limits
@@ -59,6 +61,13 @@ class Routes:
     All requests on their way.
 
     An answer is looked up among the requests of the connection that it came over: nobody can answer for an owner.
+
+    @ivar answered: How many were answered with a result; C{failed} with an error of the owner.
+    @ivar timedOut: How many were not answered in time.
+    @ivar ownerless: How many lost their owner before it answered; C{abandoned} their requester.
+    @ivar unanswerable: How many wanted no answer, and were only passed on.
+    @ivar refused: How many were not passed on: the daemon answered with an error.
+    @ivar pending: How many wait for an answer now.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -68,6 +77,9 @@ class Routes:
         self._usual: deque[Route] = deque()
         self._others: list[tuple[float, int, Route]] = []
         self._stale = 0
+        self.answered = self.failed = self.timedOut = self.ownerless = self.abandoned = 0
+        self.unanswerable = self.refused = 0
+        self.pending = 0
 
     def open(
         self, requester: Client, id: bytes, owner: Client, request: bytes, now: float, timeout: float | None
@@ -89,6 +101,7 @@ class Routes:
         requester.pending.add(route)
         requester.pendingBytes += len(request)
         owner.routes[routedId] = route
+        self.pending += 1
         if timeout is None:
             self._usual.append(route)
         else:
@@ -111,6 +124,10 @@ class Routes:
         else:
             answer = _translated(message, owner.dialect, route)
         self._close(route)
+        if response.error is UNSET or bytes(response.error) == b"null":
+            self.answered += 1
+        else:
+            self.failed += 1
         requester.send(answer)
 
     def _respelled(self, owner: Client, message: bytes) -> Route | None:
@@ -124,6 +141,7 @@ class Routes:
 
     def _close(self, route: Route) -> None:
         route.done = True
+        self.pending -= 1
         del route.owner.routes[route.routedId]
         route.requester.pending.discard(route)
         route.requester.pendingBytes -= len(route.request)
@@ -161,14 +179,17 @@ class Routes:
         while (route := self._next()) is not None and route.deadline <= now:
             error = responseTimeout(paramsOf(route.request))
             self._close(route)
+            self.timedOut += 1
             route.requester.send(route.requester.dialect.error(route.id, error))
 
     def lost(self, client: Client) -> None:
         """Answer what a lost client leaves open as an owner, drop what it waits for."""
         for route in list(client.pending):
             self._close(route)
+            self.abandoned += 1
         for route in list(client.routes.values()):
             self._close(route)
+            self.ownerless += 1
             requester = route.requester
             requester.send(requester.dialect.error(route.id, ownerGone()))
 

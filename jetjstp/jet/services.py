@@ -154,6 +154,7 @@ def _route(bus: Bus, client: Client, request: Set | Call, element: Element, mess
         raise LimitExceeded("hardLimit", bus.limits.hardLimit)
     id = idOf(request.id)
     if id is None:
+        bus.routes.unanswerable += 1
         return None
     timeout = element.timeout
     if request.params.timeout is not UNSET:

@@ -264,6 +264,7 @@ class Accepting:
         if self._isVoid:
             return
         self._isOver = True
+        self._server.handshakes.noteRefusal(error[0])
         self._connection.send(handshakeFailure(0, error))
         self._connection.hangUp()
 

@@ -287,6 +287,11 @@ class Carrier(Emitter):
         limits = self.limits
         self._isFull = self._running >= limits.runningCalls or self._runningBytes >= limits.runningBytes
 
+    @property
+    def runningCalls(self) -> int:
+        """How many calls of the other side are being answered."""
+        return self._running
+
     def _rest(self) -> None:
         """What is left has to wait until others had their turn."""
         if self._nextTurn is None:

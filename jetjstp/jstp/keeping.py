@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred, DeferredList, DeferredLock, maybeDeferred, succeed
@@ -40,6 +40,9 @@ class Keeping:
     Without a durability a session is stored as a whole when its connection is lost. With one it is recorded while it
     goes on, and no two servers hold it at a time: every second and at the end (C{"handover"}), or before anything that
     was received or is sent has an effect (C{"always"}).
+
+    @ivar dropped: How many sessions have become useless.
+    @ivar failures: How often the storage failed.
     """
 
     _log = Logger()
@@ -55,6 +58,8 @@ class Keeping:
         checkSessionStorage(provider)
         if durability is not None:
             _checkRecords("sessionStorageProvider", provider)
+        self.dropped = 0
+        self.failures = 0
         self._provider = provider
         self._durability = durability
         self._expirationTime = expirationTime
@@ -72,6 +77,23 @@ class Keeping:
         # By the id of the session: who asks for it while somebody else does has to wait.
         self._searches: dict[str, DeferredLock] = {}
         self._isClosed = False
+
+    # Figures
+
+    @property
+    def atHand(self) -> int:
+        """How many sessions have their connection here, with or without a transport."""
+        return len(self._known)
+
+    @property
+    def away(self) -> int:
+        """How many of those have no transport."""
+        return len(self._away)
+
+    def measure(self) -> tuple[int, int]:
+        """The calls that are being answered, and the bytes that wait for those who are away. Looks at each session."""
+        calls = sum(connection.runningCalls for connection in self._known.values())
+        return calls, sum(connection.session.bufferBytes for connection in self._away if connection.session is not None)
 
     # At hand
 
@@ -104,6 +126,7 @@ class Keeping:
 
     def drop(self, connection: Connection) -> None:
         """A session has become useless: who asks for it is told that there is none."""
+        self.dropped += 1
         if connection.session is not None:
             self._dropped[connection.session.id] = None
             if len(self._dropped) > self._limits.sessions:
@@ -174,6 +197,7 @@ class Keeping:
         self._watch(storing.addErrback(self._unstored))
 
     def _unstored(self, failure: Failure) -> None:
+        self.failures += 1
         self._log.failure("a session could not be stored", failure=failure)
 
     def _watch(self, storing: Deferred[Any] | None) -> None:
@@ -238,6 +262,7 @@ class Keeping:
         return session
 
     def _unread(self, failure: Failure) -> None:
+        self.failures += 1
         if failure.check(StorageUnavailable):
             # Not the same as no session: who was told that would give up what it has.
             self._log.warn("the session storage cannot be asked: {reason}", reason=failure.getErrorMessage())
@@ -264,7 +289,11 @@ class Keeping:
                 raise SessionTaken("a new session was not in the storage")
             self._startRecorder(connection, application, session, found[1])
 
-        return stored.addCallback(taken)
+        return stored.addErrback(self._unbegun).addCallback(taken)
+
+    def _unbegun(self, failure: Failure) -> NoReturn:
+        self.failures += 1
+        failure.raiseException()
 
     def _startRecorder(self, connection: Connection, application: Application, session: Session, epoch: Any) -> None:
         def failed(failure: Failure) -> None:
@@ -278,6 +307,7 @@ class Keeping:
         if failure.check(SessionTaken):
             self._log.info("{connection}: another server has taken the session", connection=connection)
         else:
+            self.failures += 1
             self._log.failure("a session could not be recorded", failure=failure)
         connection.recorder = None
         if self._known.get(session.id) is connection:

@@ -21,11 +21,14 @@ from twisted.logger import Logger
 from twisted.web.resource import IResource
 
 from jetjstp.bounds import checkSeconds
+from jetjstp.causes import Refusal
 from jetjstp.embedding import ListeningService
 from jetjstp.emitter import Emitter
+from jetjstp.figure import Figure
 from jetjstp.jstp.accepting import Accepting, authenticate, recognizer
 from jetjstp.jstp.applications import Application, AppsIndex, createAppsIndex
 from jetjstp.jstp.connection import Connection
+from jetjstp.jstp.figures import Handshakes, jstpFigures
 from jetjstp.jstp.heartbeat import LONGEST_BEAT
 from jetjstp.jstp.keeping import Durability, Keeping
 from jetjstp.jstp.limits import Limits
@@ -36,7 +39,8 @@ from jetjstp.jstp.session import Session
 from jetjstp.jstp.versions import isVersion
 from jetjstp.jstp.waiting import WaitingRoom
 from jetjstp.links.notices import RareNotice
-from jetjstp.links.websocket import WebSocketLinkFactory
+from jetjstp.links.stream import StreamFactory, StreamLink
+from jetjstp.links.websocket import WebSocketLink, WebSocketLinkFactory
 from jetjstp.storage.memory import SimpleSessionStorageProvider
 
 __all__ = ["Server", "ServerEvent"]
@@ -53,7 +57,9 @@ ServerEvent = Literal[
 ]
 
 _H = TypeVar("_H", bound=Callable[..., Any])
-_F = TypeVar("_F", bound=IProtocolFactory)
+Links = StreamFactory | WebSocketLinkFactory
+
+_F = TypeVar("_F", StreamFactory, WebSocketLinkFactory)
 
 LONGEST = 7 * 86400.0
 """Seconds that a lost client stays at hand, at most; who comes later comes from the storage."""
@@ -95,7 +101,7 @@ class Server(Emitter):
     def __init__(
         self,
         applications: Iterable[Application] | Application | AppsIndex,
-        factory: Callable[[Callable[[], Line]], IProtocolFactory],
+        factory: Callable[[Callable[[], Line]], Links],
         *,
         authPolicy: Any,
         sessionStorageProvider: Any,
@@ -117,8 +123,9 @@ class Server(Emitter):
         self.recognize = None if authPolicy is None else recognizer(authPolicy)
         self._index = createAppsIndex(applications)
         self._heartbeatInterval = heartbeatInterval
+        self.handshakes = Handshakes()
         self._factory = factory(self._newLine)
-        self._factories = [self._factory]
+        self._factories: list[Links] = [self._factory]
         self._refusals = RareNotice(self._log, reactor)
         self._drops = RareNotice(self._log, reactor, MOST_DROPS)
         self._ports: list[IListeningPort] = []
@@ -273,6 +280,18 @@ class Server(Emitter):
         """The same as a list."""
         return list(self._clients)
 
+    def figures(self) -> list[Figure]:
+        """
+        What is going on, in numbers, for metrics of whatever kind; nothing in them was chosen by clients. The names and
+        labels are always the same. Reading them looks at each session: at 10,000 it takes about a millisecond.
+        """
+        traffic = {_kindOf(factory): factory.traffic for factory in self._factories}
+        connections = dict.fromkeys(traffic, 0)
+        for connection in self._connections:
+            if connection.line is not None:
+                connections[connection.line.link.kind] += 1
+        return list(jstpFigures(connections, traffic, self.handshakes, self._waiting, self._keeping))
+
     def broadcast(self, interface: str, event: str, *args: Any) -> None:
         """
         Tell all clients of an event: C{broadcast("chat", "said", name, text)}. Who is away at the moment is not told.
@@ -313,6 +332,7 @@ class Server(Emitter):
         """A transport is there."""
         if self._isClosed or len(self._connections) >= self.limits.connections:
             if not self._isClosed:
+                self._factory.traffic.refused[Refusal.FULL] += 1
                 reason = f"{self.limits.connections} are open (connections)"
                 self._refusals.tell("refused", address=connection.remoteAddress, reason=reason)
             assert connection.line is not None
@@ -431,12 +451,14 @@ class Server(Emitter):
     def admitted(self, connection: Connection) -> None:
         """There is a new session."""
         if self._welcome(connection):
+            self.handshakes.begun += 1
             connection.emit("client", connection.session)
             self.emit("connect", connection)
 
     def returned(self, connection: Connection) -> None:
         """A session is restored."""
         if self._welcome(connection):
+            self.handshakes.restored += 1
             self.emit("restoreSession", connection.session, connection, connection.application)
             connection.emit("client", connection.session)
             self.emit("reconnect", connection)
@@ -463,3 +485,7 @@ CLOSED = ("closed with 1000", "closed with 1001", "closed with 1005")
 
 NOTHING = Application("jstp", {})
 """What a client can call before it has asked for anything."""
+
+
+def _kindOf(factory: Links) -> str:
+    return WebSocketLink.kind if isinstance(factory, WebSocketLinkFactory) else StreamLink.kind

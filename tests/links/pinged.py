@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
+from jetjstp.causes import Cause
+
 __all__ = ["PingedLink", "pump"]
 
 
@@ -51,6 +53,6 @@ class PingedLink:
         """Something came."""
         self.lastReceived = self.clock.seconds()
 
-    def abortBecause(self, reason: str) -> None:
+    def abortBecause(self, reason: str, cause: Cause) -> None:
         """Remember it."""
         self.aborted.append((self.clock.seconds(), reason))
