@@ -138,6 +138,8 @@ LAYERS = {
     "jetjstp.cli": 8,
     "jetjstp.cli.*": 8,
     "jetjstp.jet.service": 8,
+    "jetjstp.services": 8,
+    "jetjstp.services.*": 8,
     "jetjstp.smokesignal.service": 8,
     # 9: on top of everything, used by tests only
     "jetjstp.testing": 9,

@@ -190,6 +190,13 @@ class Connection(Carrier):
         self._usable().emit(interface, event, args)
         self.flush()
 
+    def emitAllEncoded(self, interface: str, event: str, all: Iterable[bytes]) -> None:
+        """The same event several times, each with arguments of its own, written together."""
+        exchange = self._usable()
+        for args in all:
+            exchange.emit(interface, event, args)
+        self.flush()
+
     def inspectInterface(self, interface: str) -> Deferred[RemoteProxy]:
         """
         Get an interface of the other side. Inspected again, the same object has the methods that there are now.

@@ -27,6 +27,7 @@ from jetjstp.jstp.messages import (
     pongText,
     successText,
 )
+from jetjstp.jstp.results import EncodedResults
 from jetjstp.jstp.session import LARGEST, Restored, Session
 
 __all__ = ["Answered", "Exchange", "Partner", "Resumed"]
@@ -178,7 +179,11 @@ class Exchange:
         @raise ValueError: The results cannot be sent; TypeError alike.
         """
         if self.isOpen:
-            self.outbox.append(self._sendable(successText(id, encodeList(results) if results else b"[]")))
+            if type(results) is EncodedResults:
+                encoded = results.text
+            else:
+                encoded = encodeList(results) if results else b"[]"
+            self.outbox.append(self._sendable(successText(id, encoded)))
 
     def fail(self, id: int, error: list[Any]) -> None:
         """The other answer."""
