@@ -208,9 +208,11 @@ class Channel:
     byte, what all of them are sent, so it is made once.
 
     @ivar stamp: Which change C{frame} is about.
+    @ivar kept: The last frame that was made for a client which is behind, and what it is about: they are many if they
+        are away, and may well share it.
     """
 
-    __slots__ = ("__weakref__", "dialect", "frame", "pack", "prefix", "stamp", "suffix")
+    __slots__ = ("__weakref__", "dialect", "frame", "kept", "pack", "prefix", "stamp", "suffix")
 
     def __init__(self, dialect: Dialect, pack: Pack, id: bytes) -> None:
         self.dialect = dialect
@@ -218,6 +220,7 @@ class Channel:
         self.prefix = dialect.prefix(id)
         self.suffix = dialect.suffix
         self.stamp = 0
+        self.kept: tuple[object, object, bytes | None, bytes] | None = None
         self.frame = b""
 
     def frameOf(self, body: bytes) -> bytes:

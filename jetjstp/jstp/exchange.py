@@ -67,6 +67,12 @@ class Resumed(NamedTuple):
     lost: list[Answered]
 
 
+def _encoded(results: list[Any]) -> bytes:
+    if type(results) is EncodedResults:
+        return results.text
+    return encodeList(results) if results else b"[]"
+
+
 class Exchange:
     """
     One side of a conversation.
@@ -179,11 +185,7 @@ class Exchange:
         @raise ValueError: The results cannot be sent; TypeError alike.
         """
         if self.isOpen:
-            if type(results) is EncodedResults:
-                encoded = results.text
-            else:
-                encoded = encodeList(results) if results else b"[]"
-            self.outbox.append(self._sendable(successText(id, encoded)))
+            self.outbox.append(self._sendable(successText(id, _encoded(results))))
 
     def fail(self, id: int, error: list[Any]) -> None:
         """The other answer."""

@@ -68,8 +68,8 @@ class BusApplication:
         reactor: IReactorTime | None = None,
     ) -> None:
         """
-        @param policy: Knows what rights the users have who have logged in at a server; it has C{identify(user)}. Without
-            one, all are as peers that have not logged in.
+        @param policy: Knows what rights the users have who have logged in at a server; it has C{identify(user)}.
+            Without one, all are as peers that have not logged in.
         @param grace: Seconds for which the elements of a session stay after its connection is lost.
         @param awayBytes: What may wait for all sessions together whose connections are lost. More than that ends the
             subscriptions for which most is waiting; they begin anew when their client is back.
@@ -137,8 +137,8 @@ class BusApplication:
 
     def recheck(self) -> int:
         """
-        End the sessions of users whose rights are others now than when they were asked for, or who are gone: the clients
-        have to log in anew. To be called when the policy knows other users.
+        End the sessions of users whose rights are others now than when they were asked for, or who are gone: the
+        clients have to log in anew. To be called when the policy knows other users.
 
         @return: How many were ended, as far as the policy has answered at once.
         """
@@ -275,7 +275,7 @@ def _encoded(result: bytes) -> EncodedResults:
     """A result as it is sent, without having been read."""
     text = mdsfOf(result)
     if text is None:
-        raise trouble(f"the result cannot be passed on: it is {whyNot(result)}")
+        raise trouble(f"the result cannot be passed on: {whyNot(result)}")
     return EncodedResults(b"[%b]" % text)
 
 

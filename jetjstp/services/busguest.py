@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import UNSET
 from msgspec.json import encode
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -91,6 +91,7 @@ class Guest:
         self._calls: OwnerCalls | None = None
         self._isAway = False
         self._isOver = False
+        self._isShut = False
         self._isIdentifying = False
         # What it owned and does not own for the time being: the params that it is added with, by path.
         self._kept: dict[str, bytes] = {}
@@ -116,6 +117,8 @@ class Guest:
         @param settled: Called with the outcome, whether or not somebody still waits for it.
         @return: Fires with the result as JSON; fails with L{RemoteError}.
         """
+        if self._isShut:
+            return fail(trouble("the daemon is closed"))
         self._serial += 1
         answer: Deferred[bytes] = Deferred()
         self._pending[self._serial] = _Asked(answer, settled)
@@ -187,6 +190,10 @@ class Guest:
         self._isIdentifying = True
         self._host.identify(user).addCallbacks(self._identified, self._unidentified)
 
+    def _beginAnew(self) -> None:
+        self._timer = None
+        self.begin()
+
     def _identified(self, identity: Identity | None) -> None:
         self._isIdentifying = False
         if not (self._isOver or self._isAway):  # who is away is asked for again when the connection is back
@@ -202,7 +209,7 @@ class Guest:
         self.unchecked(failure)
         self._failPending(trouble("it could not be checked who you are"))
         if not self._isAway:
-            self._timer = self._host.clock.callLater(PAUSE, self.begin)
+            self._timer = self._host.clock.callLater(PAUSE, self._beginAnew)
 
     def unchecked(self, failure: Failure) -> None:
         """It could not be found out whether the rights are still the same, so they stay."""
@@ -283,7 +290,7 @@ class Guest:
         """The client is there again, or has another transport."""
         if self._isOver:
             return
-        self._isAway = self._isWithdrawn = False
+        self._isAway = self._isWithdrawn = self._isShut = False
         self._cancelTimer()
         session = self.connection.session
         if self._receiver is not None and session is not None and session.missing:
@@ -332,8 +339,9 @@ class Guest:
     def linkClosed(self, isOver: bool) -> None:
         # Who is away has used up what may be held for all of those, so that nothing more is held for him.
         self._detach("the daemon has let go of this session", not self._isAway)
+        self._isShut = isOver and not self._isAway
         if not (self._isAway or isOver):
-            self._timer = self._host.clock.callLater(PAUSE, self.begin)
+            self._timer = self._host.clock.callLater(PAUSE, self._beginAnew)
 
     def _detach(self, reason: str, isKept: bool) -> None:
         """Be no client of the core for now."""

@@ -93,17 +93,21 @@ class BusTestCase(SynchronousTestCase):
     serverOptions: dict[str, Any] = {}
 
     def setUp(self) -> None:
-        self.clock = Clock()
         self.memory = MemoryServer(self.makeServer)
 
     def makeServer(self, clock: Clock) -> Server:
         self.daemon = jet.Daemon(reactor=clock, **self.daemonOptions)
-        self.place = MemoryEndpoint()
-        self.daemon.listen(endpoints=[self.place])
+        self.place = self.makePlace()
         self.bus = BusApplication(self.daemon, reactor=clock, **self.busOptions)
         server = jstp.net.createServer([self.bus.application], reactor=clock, **self.serverOptions)
         self.bus.serve(server)
         return server
+
+    def makePlace(self) -> MemoryEndpoint:
+        """Where the daemon listens."""
+        place = MemoryEndpoint()
+        self.daemon.listen(endpoints=[place])
+        return place
 
     def client(self, api: Any = None, *, host: str = "192.0.2.2", **options: Any) -> BusClient:
         """A client that is connected."""
