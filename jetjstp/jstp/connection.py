@@ -190,11 +190,9 @@ class Connection(Carrier):
         self._usable().emit(interface, event, args)
         self.flush()
 
-    def emitAllEncoded(self, interface: str, event: str, all: Iterable[bytes]) -> None:
-        """The same event several times, each with arguments of its own, written together."""
-        exchange = self._usable()
-        for args in all:
-            exchange.emit(interface, event, args)
+    def emitAllEncoded(self, interface: str, event: str, all: Sequence[bytes]) -> None:
+        """The same event several times, each with arguments of its own; only on a server. All are sent, or none."""
+        self._usable().emitAll(interface, event, all)
         self.flush()
 
     def inspectInterface(self, interface: str) -> Deferred[RemoteProxy]:

@@ -20,6 +20,7 @@ from jetjstp.jstp.messages import (
     callText,
     encodeList,
     eventText,
+    eventTexts,
     failureText,
     inspectText,
     numberOf,
@@ -172,6 +173,15 @@ class Exchange:
         """
         id = self._nextId()
         self._send(id, self._sendable(eventText(id, interface, event, args)))
+
+    def emitAll(self, interface: str, event: str, all: Sequence[bytes]) -> None:
+        """Tell of the same event several times. As L{emit}, but only on a server, which never refuses to send."""
+        texts = eventTexts(self._nextId(), self.step, interface, event, all)
+        if texts:
+            self._sendable(max(texts, key=len))
+            self.session.keepAll(self.step, texts)
+            if self.isOpen:
+                self.outbox += texts
 
     def forget(self, id: int) -> None:
         """Nobody waits for an answer any more."""

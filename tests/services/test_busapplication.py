@@ -59,7 +59,12 @@ class MethodTests(BusTestCase):
         owner = self.peer()
         owner.send({"method": "add", "params": {"path": "m"}})
         client = self.client()
-        for args, received in [((), []), (([1, "b"],), [1, "b"]), (({"a": 1},), {"a": 1}), ((None, {"timeout": 2}), [])]:
+        for args, received in [
+            ((), []),
+            (([1, "b"],), [1, "b"]),
+            (({"a": 1},), {"a": 1}),
+            ((None, {"timeout": 2}), []),
+        ]:
             calling = client.begin("invoke", "m", *args)
             self.memory.flush()
             [request] = owner.take()
@@ -121,9 +126,15 @@ class MethodTests(BusTestCase):
         undefined = jstp.UNDEFINED
         for call, data in [
             (("change", "a", undefined), {"missingParam": "value"}),
-            (("change", "a", [undefined, 1]), {"wrongType": "value", "reason": "value[0] is undefined, which is not JSON"}),
+            (
+                ("change", "a", [undefined, 1]),
+                {"wrongType": "value", "reason": "value[0] is undefined, which is not JSON"},
+            ),
             (("get", 5), {"wrongType": "expression", "reason": "an object, or nothing for everything"}),
-            (("set", "a", 1, {"timout": 1}), {"wrongType": "options", "reason": "an object with timeout, valueAsResult"}),
+            (
+                ("set", "a", 1, {"timout": 1}),
+                {"wrongType": "options", "reason": "an object with timeout, valueAsResult"},
+            ),
             (("invoke", "a", [], 5), {"wrongType": "options", "reason": "an object with timeout"}),
         ]:
             self.assertEqual(client.fail(*call), [-32602, "Invalid params", data])
@@ -217,7 +228,17 @@ class MethodTests(BusTestCase):
 
     def test_values(self) -> None:
         """Values are what they were, both ways, whatever JSON can say and MDSF reads otherwise."""
-        values = ["\u2028\u2029 \0 '\"\\/", 0.1, -0.0, 2**53, {"": None, "__proto__": {"a": 1}}, [[]], "馬", 1e300, True]
+        values = [
+            "\u2028\u2029 \0 '\"\\/",
+            0.1,
+            -0.0,
+            2**53,
+            {"": None, "__proto__": {"a": 1}},
+            [[]],
+            "馬",
+            1e300,
+            True,
+        ]
         owner = self.owner(a=0)
         client = self.client()
         client.call("fetch", "f", {})
@@ -257,9 +278,7 @@ class MethodTests(BusTestCase):
         long = {"path": {"startsWith": "x" * 50}}
         client.call("fetch", "f", long)
         client.call("fetch", "f", long)
-        self.assertEqual(
-            client.fail("fetch", "g", long)[2], {"limitExceeded": "expressionBytes", "limit": 100}
-        )
+        self.assertEqual(client.fail("fetch", "g", long)[2], {"limitExceeded": "expressionBytes", "limit": 100})
         client.call("unfetch", "f")
         client.call("fetch", "g", long)
 

@@ -143,9 +143,7 @@ class AwayTests(BusTestCase):
             self.change(self.states, "a", f"{value:>10000}")
         self.assertEqual(len(self.daemon.peers), 1)
         self.reader.comeBack()
-        self.assertEqual(
-            self.reader.take(), [("restarted", "f"), added("f", "a", f"{19:>10000}"), added("f", "b", 1)]
-        )
+        self.assertEqual(self.reader.take(), [("restarted", "f"), added("f", "a", f"{19:>10000}"), added("f", "b", 1)])
         self.change(self.states, "b", 2)
         self.assertEqual(self.reader.take(), [changed("f", "b", 2)])
 
@@ -412,7 +410,8 @@ class StorageTests(BusTestCase):
         owner = self.owner(a=5)
         reader.comeBack()
         self.assertEqual(
-            reader.take(), [("restarted", "f"), ("restarted", 2), added("f", "a", 5), added(2, "a", 5)]  # type: ignore[arg-type]
+            reader.take(),
+            [("restarted", "f"), ("restarted", 2), added("f", "a", 5), added(2, "a", 5)],  # type: ignore[arg-type]
         )
         self.change(owner, "a", 6)
         self.assertEqual(len(reader.take()), 2)
