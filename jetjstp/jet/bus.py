@@ -10,7 +10,7 @@ calls L{Bus.work} while there is any, and L{Bus.expire} when its deadline has co
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import NamedTuple
 
@@ -290,7 +290,15 @@ class Bus:
         self._slices.resume(client)  # to let its jobs end
         self.fetches.endAll(client)
         if client.elements:
-            self._slices.start(client, self._removeAll(client))
+            self._slices.start(client, self._removeAll(client, lambda: True))
+
+    def withdraw(self, client: Client, isWanted: Callable[[], bool]) -> None:
+        """
+        Remove what a client owns, which itself stays: it cannot be reached for the time being.
+
+        @param isWanted: Asked between slices whether to go on.
+        """
+        self._slices.start(client, self._removeAll(client, isWanted))
 
     def deadline(self) -> float | None:
         """When L{expire} is to be called."""
@@ -476,10 +484,12 @@ class Bus:
         if not client.blocked:
             client.catchUp()
 
-    def _removeAll(self, client: Client) -> Job:
+    def _removeAll(self, client: Client, isWanted: Callable[[], bool]) -> Job:
         elements = self.elements
         size = 0
         yield STEP
+        if not isWanted():
+            return
         for count, element in enumerate(list(client.elements.values())):
             if not element.removed:
                 elements.apply(Removed(element))
@@ -487,3 +497,5 @@ class Bus:
             if count % STRIDE == STRIDE - 1 or size > SPILL:
                 size = 0
                 yield STEP
+                if not isWanted():
+                    return

@@ -31,7 +31,7 @@ from jetjstp.embedding import ListeningService
 from jetjstp.emitter import Emitter
 from jetjstp.figure import Figure
 from jetjstp.framing import LengthPrefixed
-from jetjstp.interfaces import IAuthPolicy
+from jetjstp.interfaces import IAuthPolicy, Identity
 from jetjstp.jet.announcing import Announcing, OpenPort, checkName
 from jetjstp.jet.bus import Bus
 from jetjstp.jet.dialects import NODE_JET_2, Dialect
@@ -39,7 +39,7 @@ from jetjstp.jet.figures import jetFigures
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.nodejet3 import NODE_JET_3
 from jetjstp.jet.ownstates import OwnStates
-from jetjstp.jet.protocol import ConnectedPeer, JetServer
+from jetjstp.jet.protocol import ConnectedPeer, JetReceiver, JetServer
 from jetjstp.links.exposure import beyondLoopback, isPlainNetwork
 from jetjstp.links.origins import OriginRules, UpgradeRequest
 from jetjstp.links.settings import LinkSettings
@@ -328,6 +328,16 @@ class Daemon(Emitter):
         announcing = Announcing(checkName(name), self._open, discovery, self._reactor)
         self._announcing.append(announcing)
         return announcing.begin()
+
+    def receiver(self, *, dialect: Dialect = NODE_JET_2, identity: Identity | None = None) -> JetReceiver:
+        """
+        Take one more peer, whose messages come over a link of the caller's own: C{linkOpened(link)} of what is returned
+        lets it in, C{linkLost} is its end. The link is never called after that.
+
+        @param dialect: What the peer speaks.
+        @param identity: Who it is; L{None} for somebody who has not logged in.
+        """
+        return self._server.receiver(dialect, identity)
 
     @property
     def peers(self) -> list[ConnectedPeer]:

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from jetjstp.causes import Cause
 from jetjstp.driver import Driver
 from jetjstp.interfaces import IAuthPolicy, Identity, MessageLink
+from jetjstp.jet.backlog import Pool
 from jetjstp.jet.bus import Authenticate, Bus, Drop, Effect, PauseReading, ResumeReading
 from jetjstp.jet.clients import Client
 from jetjstp.jet.dialects import Dialect
@@ -81,9 +82,10 @@ class ConnectedPeer:
 class JetReceiver:
     """One connection of the daemon."""
 
-    def __init__(self, server: JetServer, dialect: Dialect | None) -> None:
+    def __init__(self, server: JetServer, dialect: Dialect | None, identity: Identity | None = None) -> None:
         self._server = server
         self._dialect = dialect
+        self._identity = identity
 
     def linkOpened(self, link: MessageLink) -> None:
         server = self._server
@@ -99,7 +101,7 @@ class JetReceiver:
     def _handshakeIdentity(self, link: MessageLink) -> Identity | None:
         """Who the peer is by its WebSocket handshake; the hook that said so has been checked by the daemon."""
         auth = getattr(link, "handshakeAuth", None)
-        return None if auth is None else checkAuth(str(auth.get("name", "")), auth)
+        return self._identity if auth is None else checkAuth(str(auth.get("name", "")), auth)
 
     def messagesReceived(self, messages: list[bytes]) -> None:
         server = self._server
@@ -128,6 +130,29 @@ class JetReceiver:
     @property
     def link(self) -> MessageLink:
         return self._link
+
+    def hold(self, pool: Pool, besides: int) -> None:
+        """
+        The peer takes nothing for a while: what waits for it counts together with what waits for others like it.
+
+        @param besides: Bytes that wait for it elsewhere.
+        """
+        self.client.backlog.join(pool, besides)
+        self._server.driver.settle()
+
+    def release(self) -> None:
+        """It counts for itself alone."""
+        self.client.backlog.leave()
+
+    def withdraw(self, isWanted: Callable[[], bool]) -> None:
+        """
+        Remove what the peer owns, though it is still there; it may take several turns of the reactor.
+
+        @param isWanted: Asked now and then whether to go on.
+        """
+        server = self._server
+        server.bus.withdraw(self.client, isWanted)
+        server.driver.settle()
 
 
 class JetServer:
@@ -159,6 +184,10 @@ class JetServer:
         self.drops = RareNotice(self._log, reactor, MOST_DROPS)
         self.gate = Gate(policy, attempts, self)
         self._closed: list[Deferred[None]] = []
+
+    def receiver(self, dialect: Dialect | None, identity: Identity | None) -> JetReceiver:
+        """The receiver of one link whose peer is known."""
+        return JetReceiver(self, dialect, identity)
 
     def receiverOf(self, dialect: Dialect | None) -> Callable[[], JetReceiver]:
         """What makes the receivers of new links to peers of a dialect, or, with L{None}, of any that we know."""

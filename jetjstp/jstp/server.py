@@ -292,6 +292,17 @@ class Server(Emitter):
                 connections[connection.line.link.kind] += 1
         return list(jstpFigures(connections, traffic, self.handshakes, self._waiting, self._keeping))
 
+    def endSession(self, connection: Connection, reason: str) -> None:
+        """
+        Give up the session of a client, be it connected or away: if it asks for it, there is none, so it has to log in
+        anew.
+
+        @param reason: For the log.
+        """
+        self._log.info("{connection}: the session is ended: {reason}", connection=connection, reason=reason)
+        self._keeping.drop(connection)
+        connection.lose(reason)
+
     def broadcast(self, interface: str, event: str, *args: Any) -> None:
         """
         Tell all clients of an event: C{broadcast("chat", "said", name, text)}. Who is away at the moment is not told.
