@@ -31,6 +31,9 @@ __all__ = ["SqliteSessionStorage", "SqliteStorageFactory"]
 LARGEST_GROUP = 1000
 """How many requests are written with one commit: those behind them are not to wait for ever."""
 
+REFUSALS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+"""What is wrong with one request, not with the file: a text that is too long, above all."""
+
 
 class _Request(NamedTuple):
     work: Callable[[SessionFile, float], Any]
@@ -235,9 +238,13 @@ class SqliteSessionStorage:
                 for work, answer in group:
                     try:
                         answers.append((answer, work(file, now)))
+                    except REFUSALS as error:
+                        answers.append((answer, Failure(ValueError(f"it cannot be stored: {error}"))))
                     except sqlite3.Error:
                         raise
                     except Exception as error:  # SessionTaken above all; it does not concern the others
+                        if not file.inTransaction:
+                            raise
                         answers.append((answer, Failure(error)))
         except Exception as error:
             reason = self._explain(error)
@@ -247,6 +254,9 @@ class SqliteSessionStorage:
     def _open(self) -> SessionFile:
         if self._file is None:
             self._file = SessionFile(self._path, self._synchronous, self._patience, self._lifetimes)
+        elif self._file.isReplaced:
+            # What is written would be gone with us; and others may be at work in the file that is there now.
+            raise StorageUnavailable("the file was replaced, or taken away, while it was open")
         return self._file
 
     def _explain(self, error: Exception) -> Exception:

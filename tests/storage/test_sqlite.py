@@ -16,6 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from jetjstp.interfaces import StorageUnavailable
+from jetjstp.jstp.errors import SessionTaken
 from jetjstp.jstp.session import Entry, Received, Session, Stored
 from jetjstp.storage import sqlite
 from jetjstp.storage.sqlite import SqliteSessionStorage
@@ -117,6 +118,44 @@ class FileTests(SqliteTestCase):
         self.path.unlink()
         await storage.set("a", Session("a"))
         self.assertIsNotNone(await storage.get("a"))
+
+    async def test_replaced(self) -> None:
+        """
+        If the file is taken away, or another is put in its place, nothing is recorded where nobody will find it: that is
+        said once, and then the file that is there now is used.
+        """
+        for isReplaced in (False, True):
+            self.path = self.path.with_name(f"{isReplaced}.sqlite")
+            storage, other = self.open(), self.open()
+            await storage.set("a", Session("a"))
+            _, epoch = cast(Any, await storage.take("a", "server"))
+            for name in self.path.parent.glob(f"{self.path.name}*"):
+                name.rename(name.with_name(f"old-{name.name}"))
+            if isReplaced:
+                await other.set("b", Session("b"))
+            self.assertIn("replaced", await self.refused(storage, storage.record("a", epoch, [Received(1)])))
+            with self.assertRaises(SessionTaken):
+                await storage.record("a", epoch, [Received(1)])
+            await storage.set("c", Session("c"))
+            self.assertIsNotNone(await other.get("c"))
+            self.assertEqual(await storage.get("b") is not None, isReplaced)
+
+    async def test_oneTooMany(self) -> None:
+        """What the file cannot hold is refused by itself: the file is not blamed, nor is what was asked with it."""
+        storage = self.open()
+        await storage.set("a", Session("a"))
+        _, epoch = cast(Any, await storage.take("a", "server"))
+        db = cast(Any, storage)._file._db
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
+        entries: list[Entry] = [Received(7), Stored("large", "x" * 100_000)]
+        asked = [storage.record("a", epoch, each) for each in ([Received(5)], entries, [Received(6)])]
+        outcomes = await DeferredList(asked, consumeErrors=True)
+        self.assertEqual([isDone for isDone, _ in outcomes], [True, False, True])
+        error = cast(Any, outcomes[1][1]).value
+        self.assertIsInstance(error, ValueError)
+        self.assertIn("too big", str(error))
+        self.assertEqual(cast(Any, await storage.get("a")).receivedCount, 6)
+        self.assertIs(cast(Any, storage)._file._db, db)
 
     async def filled(self) -> bytearray:
         """The content of a file with many sessions."""
