@@ -34,6 +34,14 @@ LARGEST_GROUP = 1000
 REFUSALS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 """What is wrong with one request, not with the file: a text that is too long, above all."""
 
+REMEDIES = {
+    "locked": "; another process keeps it, for longer than it should",
+    "readonly": "; let this user write it, and in its folder",
+    "unable to open": "; let this user write it, and in its folder",
+    "full": "; make room",
+}
+"""By words in what SQLite says."""
+
 
 class _Request(NamedTuple):
     work: Callable[[SessionFile, float], Any]
@@ -93,6 +101,10 @@ class SqliteSessionStorage:
         name = os.path.expanduser(os.fspath(path))
         if not name or "\0" in name:
             raise ValueError(f"{name!r} is not the name of a file")
+        try:
+            os.fsencode(name)
+        except UnicodeEncodeError:
+            raise ValueError(f"{name!r} is not the name of a file") from None
         self._path = os.path.abspath(name)
         self._lifetimes = (inactiveSessionLifetime, abandonedSessionLifetime)
         self._purgeInterval = purgeInterval
@@ -265,8 +277,7 @@ class SqliteSessionStorage:
             return error
         remedy = ""
         if isinstance(error, sqlite3.OperationalError):
-            if "locked" in str(error):
-                remedy = "; another process keeps it, for longer than it should"
+            remedy = next((remedy for words, remedy in REMEDIES.items() if words in str(error)), "")
         elif self._file is not None:
             # It is damaged, and looked at as a whole before it is used again.
             self._file.close()

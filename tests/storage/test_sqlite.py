@@ -93,6 +93,18 @@ class FileTests(SqliteTestCase):
         db.close()
         self.assertIn("version 2", await self.refused(self.open()))
 
+    async def test_readOnly(self) -> None:
+        """A file that cannot be written is refused with the remedy, by one who may not write in its folder, too."""
+        await self.open().set("a", Session("a"))
+        for reason in ("attempt to write a readonly database", "unable to open database file"):
+            storage = self.open()
+
+            def refuse(*args: Any, reason: str = reason) -> Any:
+                raise sqlite3.OperationalError(reason)
+
+            self.patch(sqlite, "SessionFile", refuse)
+            self.assertIn(f"{reason}; let this user write it, and in its folder", await self.refused(storage))
+
     async def test_emptyFile(self) -> None:
         """An empty file will do: there is nothing in it to lose."""
         self.path.touch()
@@ -203,7 +215,8 @@ class FileTests(SqliteTestCase):
         db = cast(Any, storage)._file._db
         db.execute("PRAGMA max_page_count = 20")
         entries: list[Entry] = [Received(5), Stored("large", "x" * 1_000_000)]
-        self.assertIn("full", await self.refused(storage, storage.record("a", epoch, entries)))
+        error = await self.refused(storage, storage.record("a", epoch, entries))
+        self.assertIn("full; make room", error)
         self.assertEqual(cast(Any, await storage.get("a")).receivedCount, 0)
         db.execute("PRAGMA max_page_count = 100000")
         await storage.record("a", epoch, entries)
@@ -384,7 +397,7 @@ class SettingsTests(SynchronousTestCase):
             for value in cast("list[Any]", values):
                 error = self.assertRaises((TypeError, ValueError), SqliteSessionStorage, "file", **{name: value})
                 self.assertIn(name, str(error))
-        for path in ["", "a\0b"]:
+        for path in ["", "a\0b", "a\ud800"]:
             self.assertRaises(ValueError, SqliteSessionStorage, path)
 
     def test_repr(self) -> None:
