@@ -82,6 +82,7 @@ class Carrier(Emitter):
     remoteAddress = "unknown"
 
     _isLost = False
+    _settled: Deferred[None] | None = None
     _nextTurn: IDelayedCall | None = None
 
     # The calls that are being answered, their size, whether they are too many; the size of the message in work.
@@ -243,7 +244,7 @@ class Carrier(Emitter):
             self._isDeciding
             or self._nextTurn is not None
             or self._recording is not None
-            or self._isFull
+            or (self._isFull and self._settled is None)
             or (self._step < 0 and self.line is not None and self.line.link.blocked)
         )
 
@@ -272,6 +273,8 @@ class Carrier(Emitter):
         finally:
             self._isWorking = False
         self.flush()
+        if not self._promised:
+            self._tellSettled()
         if line is not self.line:
             self._goOn()
         elif line is not None:
@@ -383,7 +386,7 @@ class Carrier(Emitter):
         count, self._recording = self._recording, None
         if not isRecorded:
             # The session is not ours: another server has these messages.
-            self._promised.clear()
+            self.breakPromises()
             return
         exchange, line = self.exchange, self.line
         if count and exchange is not None and line is not None and not line.link.blocked:
@@ -407,6 +410,29 @@ class Carrier(Emitter):
             count += 1
         line.recorded = max(count, 1)
         return self._recordNow(recorder)
+
+    def settle(self) -> Deferred[None] | None:
+        """
+        Work on what was recorded as received when the transport was lost, however many calls are being answered.
+
+        @return: L{None} if that is done; else what fires then.
+        """
+        if not self._promised:
+            return None
+        self._settled = settled = Deferred()
+        if not self.isHeld:
+            self._rest()
+        return settled
+
+    def breakPromises(self) -> None:
+        """The session is gone: what was received can have no effect on it any more."""
+        self._promised.clear()
+        self._tellSettled()
+
+    def _tellSettled(self) -> None:
+        settled, self._settled = self._settled, None
+        if settled is not None:
+            settled.callback(None)
 
     def _keepPromise(self, exchange: Exchange, data: bytes) -> None:
         self._size = len(data)

@@ -93,7 +93,7 @@ class Keeping:
         if session is None or self._known.get(session.id) is not connection:
             return
         if connection.recorder is not None:
-            self._watch(connection.recorder.record())
+            self.watch(connection.recorder.record())
         else:
             self._store(connection.application, session)
         self._away[connection] = self._clock.seconds() + self._expirationTime, session.latestBufferedMessageId
@@ -125,7 +125,7 @@ class Keeping:
                 self._store(connection.application, session)
         recorder, connection.recorder = connection.recorder, None
         if recorder is not None:
-            self._watch(recorder.release())
+            self.watch(recorder.release())
         connection.over()
 
     def _expire(self) -> None:
@@ -139,15 +139,31 @@ class Keeping:
             self._forget(connection)
 
     def close(self) -> Deferred[None]:
-        """Forget all; fires when everything is stored."""
+        """
+        Forget all, when what was recorded as received is worked on; fires when everything is stored, and nobody waits
+        for the storage any more.
+        """
         self._isClosed = True
         for connection in list(self._known.values()):
-            self._forget(connection)
+            settling = connection.settle()
+            if settling is None:
+                self._forget(connection)
+            else:
+                self.watch(settling.addCallback(self._settled, connection))
         for call in (self._expiry, self._tick):
             if call is not None:
                 call.cancel()
         self._expiry = self._tick = None
-        return DeferredList(list(self._storing)).addCallback(lambda _: None)
+        return self._allStored()
+
+    def _settled(self, _: object, connection: Connection) -> None:
+        self._forget(connection)
+
+    def _allStored(self) -> Deferred[None]:
+        # What is done may lead to something more: who is let in too late gives the session back.
+        if not self._storing:
+            return succeed(None)
+        return DeferredList(list(self._storing)).addCallback(lambda _: self._allStored())
 
     # In the storage
 
@@ -171,12 +187,13 @@ class Keeping:
         setInactive = getattr(storage, "setInactive", None)
         if setInactive is not None:
             storing.addCallback(lambda _: setInactive(session.id))
-        self._watch(storing.addErrback(self._unstored))
+        self.watch(storing.addErrback(self._unstored))
 
     def _unstored(self, failure: Failure) -> None:
         self._log.failure("a session could not be stored", failure=failure)
 
-    def _watch(self, storing: Deferred[Any] | None) -> None:
+    def watch(self, storing: Deferred[Any] | None) -> None:
+        """Have L{close} wait for something; its result is of no use afterwards."""
         if storing is not None and (not storing.called or storing.paused):
             self._storing.add(storing)
             storing.addBoth(lambda _: self._storing.discard(storing))
@@ -288,7 +305,7 @@ class Keeping:
         """The session was taken, and nobody is there for it."""
         recorder, connection.recorder = connection.recorder, None
         if recorder is not None:
-            self._watch(recorder.release())
+            self.watch(recorder.release())
 
     def isOurs(self, connection: Connection) -> Deferred[bool]:
         """
@@ -313,7 +330,7 @@ class Keeping:
         for connection in list(self._known.values()):
             if connection.recorder is not None:
                 isNeeded = True
-                self._watch(connection.recorder.record())
+                self.watch(connection.recorder.record())
         if isNeeded and not self._isClosed:
             self._tick = self._clock.callLater(RECORDING_INTERVAL, self._recordAll)
 

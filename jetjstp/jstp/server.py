@@ -385,6 +385,10 @@ class Server(Emitter):
         """The client was gone before its session was there."""
         self._keeping.abandon(connection)
 
+    def watch(self, deciding: Deferred[Any]) -> None:
+        """Do not end before somebody has decided: the storage is needed for that."""
+        self._keeping.watch(deciding)
+
     def isOurs(self, connection: Connection) -> Deferred[bool]:
         """Whether no other server has taken the session of a connection that is at hand."""
         return self._keeping.isOurs(connection)
