@@ -21,6 +21,7 @@ from jetjstp.jstp.errors import SessionTaken
 from jetjstp.jstp.limits import Limits
 from jetjstp.jstp.recording import Recorder
 from jetjstp.jstp.session import Session
+from jetjstp.links.notices import RareNotice
 
 if TYPE_CHECKING:
     from jetjstp.jstp.connection import Connection
@@ -72,6 +73,8 @@ class Keeping:
         # By the id of the session: who asks for it while somebody else does has to wait.
         self._searches: dict[str, DeferredLock] = {}
         self._isClosed = False
+        # When a storage goes away, it does so for all at a time.
+        self._notices = {what: RareNotice(self._log, clock) for what in ("stored", "recorded", "found")}
 
     # At hand
 
@@ -190,7 +193,13 @@ class Keeping:
         self.watch(storing.addErrback(self._unstored))
 
     def _unstored(self, failure: Failure) -> None:
-        self._log.failure("a session could not be stored", failure=failure)
+        if failure.check(StorageUnavailable):
+            self._tellAway("stored", failure)
+        else:
+            self._log.failure("a session could not be stored", failure=failure)
+
+    def _tellAway(self, what: str, failure: Failure) -> None:
+        self._notices[what].warn("a session could not be {what}: {reason}", what=what, reason=failure.getErrorMessage())
 
     def watch(self, storing: Deferred[Any] | None) -> None:
         """Have L{close} wait for something; its result is of no use afterwards."""
@@ -257,7 +266,7 @@ class Keeping:
     def _unread(self, failure: Failure) -> None:
         if failure.check(StorageUnavailable):
             # Not the same as no session: who was told that would give up what it has.
-            self._log.warn("the session storage cannot be asked: {reason}", reason=failure.getErrorMessage())
+            self._tellAway("found", failure)
             failure.raiseException()
         self._log.failure("the session storage could not be asked", failure=failure)
 
@@ -294,6 +303,8 @@ class Keeping:
         """The session is not ours any more; or it would be lost if this server were killed, which is as bad."""
         if failure.check(SessionTaken):
             self._log.info("{connection}: another server has taken the session", connection=connection)
+        elif failure.check(StorageUnavailable):
+            self._tellAway("recorded", failure)
         else:
             self._log.failure("a session could not be recorded", failure=failure)
         connection.recorder = None
