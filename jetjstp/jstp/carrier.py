@@ -82,6 +82,9 @@ class Carrier(Emitter):
     remoteAddress = "unknown"
 
     _isLost = False
+    # Whether our server is about to end: then nothing more is taken from the other side.
+    _isEnding = False
+    _finished: Deferred[None] | None = None
     _settled: Deferred[None] | None = None
     _nextTurn: IDelayedCall | None = None
 
@@ -225,6 +228,8 @@ class Carrier(Emitter):
     def lineReceived(self, line: Line) -> None:
         """There are messages in the inbox of the line."""
         self._heartbeat.heard()
+        if self._isEnding:
+            self._keepOwed(line)
         if not self._isWorking and self._nextTurn is None:
             self._work()
 
@@ -244,7 +249,7 @@ class Carrier(Emitter):
             self._isDeciding
             or self._nextTurn is not None
             or self._recording is not None
-            or (self._isFull and self._settled is None)
+            or self._isFull
             or (self._step < 0 and self.line is not None and self.line.link.blocked)
         )
 
@@ -278,17 +283,19 @@ class Carrier(Emitter):
         if line is not self.line:
             self._goOn()
         elif line is not None:
-            if line.inbox or self.isHeld:
+            if line.inbox or self._isEnding or self.isHeld:
                 line.link.pauseReading()
             else:
                 line.link.resumeReading()
+        self._checkFinished()
 
     def _runs(self, calls: int, size: int) -> None:
         """So many more calls, of this size, are being answered."""
         self._running += calls
         self._runningBytes += size
         limits = self.limits
-        self._isFull = self._running >= limits.runningCalls or self._runningBytes >= limits.runningBytes
+        isFull = self._running >= limits.runningCalls or self._runningBytes >= limits.runningBytes
+        self._isFull = isFull and not self._isEnding
 
     def _rest(self) -> None:
         """What is left has to wait until others had their turn."""
@@ -387,6 +394,7 @@ class Carrier(Emitter):
         if not isRecorded:
             # The session is not ours: another server has these messages.
             self.breakPromises()
+            self._tellFinished()
             return
         exchange, line = self.exchange, self.line
         if count and exchange is not None and line is not None and not line.link.blocked:
@@ -394,6 +402,7 @@ class Carrier(Emitter):
             self._put(exchange, line, count)
         self.flush()
         self._goOn()
+        self._checkFinished()
 
     def _recordInbox(self, line: Line) -> bool:
         """Record that messages were received before they are worked on; whether that is done already."""
@@ -419,6 +428,7 @@ class Carrier(Emitter):
         """
         if not self._promised:
             return None
+        self._beginEnding()
         self._settled = settled = Deferred()
         if not self.isHeld:
             self._rest()
@@ -443,6 +453,47 @@ class Carrier(Emitter):
 
     # The end
 
+    def finishUp(self) -> Deferred[None] | None:
+        """
+        Take nothing more from the other side, and record and send what was done: whoever has the session next, perhaps
+        as soon as the transport is gone, is to have all of it.
+
+        @return: L{None} if that is done, or nothing is recorded here; else what fires then, or with the transport.
+        """
+        line, recorder = self.line, self.recorder
+        if line is None or recorder is None or not self.handshakeDone or line.link.blocked:
+            return None
+        self._keepOwed(line)
+        self._beginEnding()
+        recorder.isEager = True
+        line.link.pauseReading()
+        self._finished = finished = Deferred()
+        self.flush()
+        self._goOn()
+        self._checkFinished()
+        return None if self._finished is None else finished
+
+    def _beginEnding(self) -> None:
+        # The answers of methods that still run are lost in any case, so what is behind their calls need not wait.
+        self._isEnding = True
+        self._isFull = False
+
+    def _checkFinished(self) -> None:
+        line, recorder = self.line, self.recorder
+        if self._finished is None or self._isWorking:
+            return
+        if line is not None and recorder is not None and not line.link.blocked:
+            if line.inbox or self._recording is not None or self._nextTurn is not None:
+                return
+            if not self._recordNow(recorder) and not recorder.hasFailed:
+                return
+        self._tellFinished()
+
+    def _tellFinished(self) -> None:
+        finished, self._finished = self._finished, None
+        if finished is not None:
+            finished.callback(None)
+
     def hangUp(self) -> None:
         """
         Send what was written, then end the transport; nothing more is heard of the other side, apart from what it was
@@ -450,8 +501,7 @@ class Carrier(Emitter):
         """
         line = self.line
         if line is not None:
-            while len(line.inbox) > self._owed():
-                line.inbox.pop()
+            self._keepOwed(line)
             if self.exchange is not None and self.exchange.outbox:
                 self._write(self.exchange, line, True)
             line.link.close()
@@ -462,9 +512,12 @@ class Carrier(Emitter):
         if line is not None and not self._isLost:
             self._isLost = True  # we are told of the end later, and until then nothing more is to pile up
             self._log.info("{connection} is ended: {reason}", connection=self, reason=reason)
-            while len(line.inbox) > self._owed():
-                line.inbox.pop()
+            self._keepOwed(line)
             line.link.abort()
+
+    def _keepOwed(self, line: Line) -> None:
+        while len(line.inbox) > self._owed():
+            line.inbox.pop()
 
     def _owed(self) -> int:
         """How many messages of the inbox are recorded as received, or about to be."""
@@ -490,6 +543,7 @@ class Carrier(Emitter):
             self._recording = 0
         if exchange is not None:
             exchange.suspend()
+        self._tellFinished()
 
     def lineLost(self, reason: str) -> None:
         """The transport is gone."""

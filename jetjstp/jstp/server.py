@@ -229,10 +229,17 @@ class Server(Emitter):
             accepting = self._waiting.remove(connection)
             if accepting is not None:  # whatever is decided about it, it is not let in any more
                 accepting.cancel()
-            connection.hangUp()
+            finishing = connection.finishUp()
+            if finishing is None:
+                connection.hangUp()
+            else:
+                finishing.addCallback(self._hangUp, connection)
         self._checkClosed()
         closed = DeferredList([*stopping, gone], consumeErrors=True).addCallback(self._ended)
         return closed.addCallback(lambda _: None if self._ownStorage is None else self._ownStorage.close())
+
+    def _hangUp(self, _: object, connection: Connection) -> None:
+        connection.hangUp()
 
     def _ended(self, outcomes: list[tuple[bool, Any]]) -> Deferred[None]:
         for isDone, outcome in outcomes:

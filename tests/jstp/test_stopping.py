@@ -50,6 +50,55 @@ class StoppingTests(DurabilityTestCase):
             self.tearDown()
             self.setUp()
 
+    def test_answered(self) -> None:
+        """Calls whose answers wait to be recorded get them before the connection ends."""
+        self.client.say("{handshake:[0,'app']}")
+        self.slow.finish()
+        self.client.next()
+        self.client.say("{event:[1,'e'],say:[1]}", "{call:[2,'i'],same:[5]}")
+        self.slow.step()
+        closing = self.close()
+        self.client.say("{event:[3,'e'],say:[3]}")
+        self.assertTrue(self.client.connected)
+        self.slow.finish()
+        self.assertEqual(self.client.rest(), ['{event:[-1,"e"],echo:[1]}', "{callback:[2],ok:[5]}"])
+        self.assertFalse(self.client.connected)
+        self.successResultOf(closing)
+        self.assertEqual(self.heard, [("one", 1)])
+
+    def test_handover(self) -> None:
+        """With "handover" too, all is recorded before the client can go to another server."""
+        server = self.serve("three", self.slow, "handover")
+        client = StreamClient(server.factory)
+        client.say("{handshake:[0,'app']}")
+        self.slow.finish()
+        id = client.next()["ok"]
+        client.say("{event:[1,'e'],say:[1]}")
+        self.assertEqual(client.rest(), ['{event:[-1,"e"],echo:[1]}'])
+        self.servers.remove(server)
+        closing = server.close()
+        self.connections["three"].emitRemoteEvent("e", "late", [])
+        self.assertTrue(client.connected)
+        while client.connected:
+            self.assertTrue(self.slow.halfStep())
+        other = StreamClient(self.serve("two").factory)
+        self.assertEqual(other.restore(id, 1)["ok"], 1)
+        self.assertEqual([*client.rest(), *other.rest()].count('{event:[-2,"e"],late:[]}'), 2)
+        self.slow.finish()
+        self.successResultOf(closing)
+
+    def test_failing(self) -> None:
+        """If nothing can be recorded any more, the server ends all the same."""
+        self.client.say("{handshake:[0,'app']}")
+        self.slow.finish()
+        self.client.say("{event:[1,'e'],say:[1]}")
+        self.slow.failure = ValueError("full")
+        closing = self.close()
+        self.slow.finish()
+        self.successResultOf(closing)
+        self.assertEqual((self.heard, self.client.connected), ([], False))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
     def test_comingIn(self) -> None:
         """Who was about to come in is not let in, and the storage is asked nothing more when the server is closed."""
         for steps in range(2):
