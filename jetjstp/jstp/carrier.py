@@ -429,7 +429,8 @@ class Carrier(Emitter):
         if not self._promised:
             return None
         self._beginEnding()
-        self._settled = settled = Deferred()
+        settled: Deferred[None] = Deferred()
+        self._settled = settled
         if not self.isHeld:
             self._rest()
         return settled
@@ -467,7 +468,8 @@ class Carrier(Emitter):
         self._beginEnding()
         recorder.isEager = True
         line.link.pauseReading()
-        self._finished = finished = Deferred()
+        finished: Deferred[None] = Deferred()
+        self._finished = finished
         self.flush()
         self._goOn()
         self._checkFinished()

@@ -286,6 +286,6 @@ class RedisConnection:
         return StorageUnavailable(f"Redis at {self._address}: {reason}")
 
 
-def _toldOn(error: Exception) -> str:
+def _toldOn(error: BaseException | None) -> str:
     """What a server says, without what it was given: there may be a password in that, or the id of a session."""
     return str(error).partition(", with args")[0].rstrip(".")

@@ -229,7 +229,7 @@ class RestoringTests(ExchangeTestCase):
     """Another transport."""
 
     def test_resumeForgotten(self) -> None:
-        """A call that is not there to be sent again, as the other side said once that it had it, has lost its answer."""
+        """A call that the other side once had, and is not there to be sent again, has lost its answer."""
         for _ in range(3):
             self.exchange.call("i", "m", [], self.answered)
         self.receive("{callback:[2],ok:[]}")

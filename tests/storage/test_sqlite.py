@@ -133,8 +133,8 @@ class FileTests(SqliteTestCase):
 
     async def test_replaced(self) -> None:
         """
-        If the file is taken away, or another is put in its place, nothing is recorded where nobody will find it: that is
-        said once, and then the file that is there now is used.
+        If the file is taken away, or another is put in its place, nothing is recorded where nobody will find it: that
+        is said once, and then the file that is there now is used.
         """
         for isReplaced in (False, True):
             self.path = self.path.with_name(f"{isReplaced}.sqlite")

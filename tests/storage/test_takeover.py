@@ -75,9 +75,10 @@ class Taking(TestCase):
 
     async def serveAll(self, count: int, *options: str) -> list[tuple[str, ChildProcess]]:
         """Start several at a time."""
-        served = await gatherResults([Deferred.fromCoroutine(self.serve(*options)) for _ in range(count)])
+        serving = [Deferred.fromCoroutine(self.serve(*options)) for _ in range(count)]
+        served = list(await gatherResults(serving))
         self.address = served[0][0]
-        return cast(Any, served)
+        return served
 
     async def connect(self, count: int) -> list[Caller]:
         """Clients; when they have lost their connection they go to L{address}."""
