@@ -111,6 +111,9 @@ class Keeping:
             self._dropped[connection.session.id] = None
             if len(self._dropped) > self._limits.sessions:
                 self._dropped.popitem(last=False)
+        recorder, connection.recorder = connection.recorder, None
+        if recorder is not None:
+            self.watch(recorder.discard())
         self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:

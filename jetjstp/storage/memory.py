@@ -152,6 +152,13 @@ class SimpleSessionStorageProvider:
         self._inactive.pop(id, None)
         self._rest(id, kept)
 
+    def delete(self, id: str, epoch: int) -> None:
+        """Forget a session, for the one who has it; see L{IFencedSessionStorage}."""
+        self._held(id, epoch)
+        self._active.pop(id, None)
+        self._inactive.pop(id, None)
+        self._schedule()
+
     # Time and room
 
     def start(self) -> None:

@@ -195,6 +195,11 @@ class SqliteSessionStorage:
         key = encodeText(id)
         return self._ask(lambda file, now: file.release(key, epoch, now))
 
+    def delete(self, id: str, epoch: int) -> Deferred[None]:
+        """Forget a session, for the one who has it; see L{IFencedSessionStorage}."""
+        key = encodeText(id)
+        return self._ask(lambda file, now: file.delete(key, epoch))
+
     def _ask(self, work: Callable[[SessionFile, float], Any]) -> Deferred[Any]:
         if self._isClosed:
             return fail(StorageUnavailable(f"session storage {self._path!r} is closed"))

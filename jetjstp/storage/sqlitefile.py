@@ -297,6 +297,12 @@ class SessionFile:
             self._db.execute("UPDATE sessions SET epoch = NULL WHERE key = ?", (key,))
             self._rest(key, False, now)
 
+    def delete(self, id: bytes, epoch: int) -> None:
+        """Drop a session, for the one who has it."""
+        key = self._held(id, epoch)[0]
+        with self._step():
+            self._db.execute("DELETE FROM sessions WHERE key = ?", (key,))
+
     def _held(self, id: bytes, epoch: int) -> tuple[int, int, float, int, int, int]:
         found = self._db.execute(
             "SELECT epoch, server, key, isActive, deadline, received, latest, delivered FROM sessions WHERE id = ?",
