@@ -56,6 +56,9 @@ class Home(Protocol):
     def overflowed(self, connection: Any) -> None:
         """What is sent cannot be kept for a connection that is not there."""
 
+    def buffered(self, connection: Any) -> None:
+        """Something more is kept for a connection that is not there."""
+
     def lost(self, connection: Any, reason: str) -> None:
         """The transport is gone, for whatever reason."""
 
@@ -188,6 +191,8 @@ class Carrier(Emitter):
         session, limits = exchange.session, self.limits
         if session.buffered >= limits.bufferMessages or session.bufferBytes >= limits.bufferBytes:
             self._home.overflowed(self)
+        else:
+            self._home.buffered(self)
 
     def send(self, text: bytes) -> None:
         """Send a message of the handshake, at once."""

@@ -34,6 +34,23 @@ RECORDING_INTERVAL = 1.0
 """Seconds between records of what is not recorded at once."""
 
 
+class _Away:
+    """
+    A client without a transport.
+
+    @ivar due: When it is forgotten.
+    @ivar stored: The number of the message that was sent last when the session was stored.
+    @ivar size: Of the messages that wait for it.
+    """
+
+    __slots__ = ("due", "size", "stored")
+
+    def __init__(self, due: float, stored: int, size: int) -> None:
+        self.due = due
+        self.stored = stored
+        self.size = size
+
+
 class Keeping:
     """
     The sessions of a server.
@@ -63,9 +80,9 @@ class Keeping:
         self._clock = clock
         self._serverId = str(uuid4())
         self._known: dict[str, Connection] = {}
-        # Those without a transport, with the time at which they are forgotten; the first one is due first.
-        # And the number of the message that was sent last when their session was stored.
-        self._away: OrderedDict[Connection, tuple[float, int]] = OrderedDict()
+        # Those without a transport; the first one is due first.
+        self._away: OrderedDict[Connection, _Away] = OrderedDict()
+        self._awayBytes = 0
         self._dropped: OrderedDict[str, None] = OrderedDict()
         self._expiry: IDelayedCall | None = None
         self._tick: IDelayedCall | None = None
@@ -75,6 +92,7 @@ class Keeping:
         self._isClosed = False
         # When a storage goes away, it does so for all at a time.
         self._notices = {what: RareNotice(self._log, clock) for what in ("stored", "recorded", "found")}
+        self._crowded = RareNotice(self._log, clock)
 
     # At hand
 
@@ -86,7 +104,7 @@ class Keeping:
         """A connection has its session, and a transport."""
         assert connection.session is not None
         self._known[connection.session.id] = connection
-        self._away.pop(connection, None)
+        self._isBack(connection)
         if connection.recorder is not None and self._tick is None and not self._isClosed:
             self._tick = self._clock.callLater(RECORDING_INTERVAL, self._recordAll)
 
@@ -99,11 +117,34 @@ class Keeping:
             self.watch(connection.recorder.record())
         else:
             self._store(connection.application, session)
-        self._away[connection] = self._clock.seconds() + self._expirationTime, session.latestBufferedMessageId
-        if len(self._away) > self._limits.sessions:
-            self._forget(next(iter(self._away)))
+        due = self._clock.seconds() + self._expirationTime
+        self._away[connection] = _Away(due, session.latestBufferedMessageId, session.bufferBytes)
+        self._awayBytes += session.bufferBytes
+        self._makeRoom()
         if self._expiry is None:
             self._expiry = self._clock.callLater(self._expirationTime, self._expire)
+
+    def buffered(self, connection: Connection) -> None:
+        """Something more waits for a client that is away."""
+        away, session = self._away.get(connection), connection.session
+        if away is not None and session is not None:
+            self._awayBytes += session.bufferBytes - away.size
+            away.size = session.bufferBytes
+            self._makeRoom()
+
+    def _makeRoom(self) -> None:
+        limits = self._limits
+        while len(self._away) > limits.sessions or (self._awayBytes > limits.awayBytes and self._away):
+            limit = "sessions" if len(self._away) > limits.sessions else "awayBytes"
+            connection = next(iter(self._away))
+            self._crowded.warn("{connection} is forgotten: {limit} is reached", connection=connection, limit=limit)
+            self._forget(connection)
+
+    def _isBack(self, connection: Connection) -> _Away | None:
+        away = self._away.pop(connection, None)
+        if away is not None:
+            self._awayBytes -= away.size
+        return away
 
     def drop(self, connection: Connection) -> None:
         """A session has become useless: who asks for it is told that there is none."""
@@ -117,13 +158,13 @@ class Keeping:
         self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
-        away = self._away.pop(connection, None)
+        away = self._isBack(connection)
         session = connection.session
         if session is not None and self._known.get(session.id) is connection:
             del self._known[session.id]
             if (
                 away is not None
-                and away[1] != session.latestBufferedMessageId
+                and away.stored != session.latestBufferedMessageId
                 and self._durability is None
                 and session.id not in self._dropped
             ):
@@ -138,9 +179,9 @@ class Keeping:
         self._expiry = None
         now = self._clock.seconds()
         while self._away:
-            connection, (due, _) = next(iter(self._away.items()))
-            if due > now:
-                self._expiry = self._clock.callLater(due - now, self._expire)
+            connection, away = next(iter(self._away.items()))
+            if away.due > now:
+                self._expiry = self._clock.callLater(away.due - now, self._expire)
                 return
             self._forget(connection)
 

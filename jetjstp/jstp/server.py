@@ -324,6 +324,10 @@ class Server(Emitter):
         self._log.warn("{connection}: the session is dropped, too much waits for it", connection=connection)
         self._keeping.drop(connection)
 
+    def buffered(self, connection: Connection) -> None:
+        """Something more waits for a client that is away."""
+        self._keeping.buffered(connection)
+
     def lost(self, connection: Connection, reason: str) -> None:
         """The transport of a connection is gone."""
         if self._connections.pop(connection, False) is False:
