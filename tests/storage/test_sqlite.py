@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from jetjstp.interfaces import StorageUnavailable
 from jetjstp.jstp.errors import SessionTaken
-from jetjstp.jstp.session import Entry, Received, Session, Stored
+from jetjstp.jstp.session import Entry, Received, Sent, Session, Stored
 from jetjstp.storage import sqlite
 from jetjstp.storage.sqlite import SqliteSessionStorage
 from tests.storage.contract import fullSession
@@ -206,6 +206,43 @@ class FileTests(SqliteTestCase):
             self.assertIn(str(self.path), error.getErrorMessage())
         await self.refused(storage, storage.set("a", Session("a")))
         self.assertEqual(self.path.read_bytes(), bytes(bad))
+
+    async def test_damagedLog(self) -> None:
+        """
+        If the end of the log is missing or damaged, as after a power failure, there is what was recorded before that,
+        each record as a whole.
+        """
+        storage = self.open()
+        await storage.set("a", Session("a"))
+        _, epoch = cast(Any, await storage.take("a", "server"))
+        for number in range(1, 31):
+            await storage.record("a", epoch, [Received(number), Stored(str(number), "x" * 500), Sent(number, "{}")])
+        good, log = (self.path.with_name(f"{self.path.name}{end}").read_bytes() for end in ("", "-wal"))
+        self.assertGreater(len(log), 100_000)
+        counts = []
+        for turn, cut in enumerate(range(len(log), 0, -len(log) // 23)):
+            bad = log[:cut] if turn % 2 else log[:cut] + os.urandom(200) + log[cut + 200 :]
+            self.path = self.path.with_name(f"{turn}.sqlite")
+            self.path.write_bytes(good)
+            self.path.with_name(f"{self.path.name}-wal").write_bytes(bad)
+            other = self.open()
+            found = await other.get("a")
+            if found is not None:
+                counts.append(found.receivedCount)
+                self.assertEqual(len(found), found.receivedCount)
+                self.assertEqual(found.latestBufferedMessageId, found.receivedCount)
+                self.assertEqual(found.buffered, found.receivedCount)
+            await other.set("b", Session("b"))
+        self.assertEqual(counts, sorted(counts, reverse=True))
+        self.assertEqual(counts[0], 30)
+        self.assertGreater(len(set(counts)), 10)
+
+    async def test_secret(self) -> None:
+        """Whatever the mask of the process is, nobody else may read the file, nor what is beside it."""
+        self.addCleanup(os.umask, os.umask(0))
+        await self.open().set("a", Session("a"))
+        files = {path.name: path.stat().st_mode & 0o777 for path in self.path.parent.iterdir()}
+        self.assertEqual(files, {f"sessions.sqlite{end}": 0o600 for end in ("", "-wal", "-shm")})
 
     async def test_fullDisk(self) -> None:
         """If the disk is full, what was asked fails as a whole; it goes on when there is room."""
