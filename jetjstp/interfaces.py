@@ -236,7 +236,9 @@ class IFencedSessionStorage(ISessionStorage):
     session, and has the session until another server takes it. A new session is given with C{set}, then taken. C{set}
     ends the earlier taking: it is for sessions that are not there yet.
 
-    A provider that has all three methods is used in this way.
+    A provider that has all three methods is used in this way. It may also have C{delete(id, epoch)}: forget a session,
+    for the one who has it, with a L{SessionTaken} as of C{record}. It is called instead of C{release} when a session
+    has become useless, as more waits for its client than the limits allow; without it another server may still find it.
     """
 
     def take(id: str, server: str) -> tuple[Session, int] | Deferred[tuple[Session, int] | None] | None:

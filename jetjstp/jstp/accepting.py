@@ -165,7 +165,7 @@ class Accepting:
         if recording is None:
             self._begin(session)
         else:
-            recording.addCallback(lambda _: self._begin(session)).addErrback(self._broken)
+            self._server.watch(recording.addCallback(lambda _: self._begin(session)).addErrback(self._broken))
 
     def _begin(self, session: Session) -> None:
         if self._isVoid:
@@ -199,9 +199,8 @@ class Accepting:
             self._find(application, id, received)
 
     def _verify(self, known: Connection, application: Application, id: str, received: int) -> None:
-        self._server.isOurs(known).addCallback(self._verified, known, application, id, received).addErrback(
-            self._broken
-        )
+        verifying = self._server.isOurs(known).addCallback(self._verified, known, application, id, received)
+        self._server.watch(verifying.addErrback(self._broken))
 
     def _verified(self, isOurs: bool, known: Connection, application: Application, id: str, received: int) -> None:
         if self._isVoid:
@@ -215,7 +214,8 @@ class Accepting:
         def found(session: Session | None) -> None:
             self._found(session, application, id, received)
 
-        self._server.findSession(self._connection, application, id, found).addErrback(self._broken)
+        finding = self._server.findSession(self._connection, application, id, found)
+        self._server.watch(finding.addErrback(self._broken))
 
     def _return(self, known: Connection, received: int) -> None:
         """The connection of the session is at hand."""

@@ -285,6 +285,7 @@ class Connection(Carrier):
     def over(self) -> None:
         """The session is gone, and the connection with it: nothing can be sent any more."""
         self.isOver = True
+        self.breakPromises()
         self.abandon()
         self.finish()
 

@@ -111,8 +111,10 @@ class Exchange:
         """
         restored = self.session.restore(count)
         lost: list[Answered] = []
+        # Also what is not there to be sent again: a server that was killed may have forgotten what it had received.
+        upTo = restored.upTo + restored.missing
         for waiting in (self._pending, self._pings):
-            for id in [id for id in waiting if abs(id) <= restored.upTo]:
+            for id in [id for id in waiting if abs(id) <= upTo]:
                 lost.append(waiting.pop(id))
         self.isOpen = True
         self.outbox += restored.texts

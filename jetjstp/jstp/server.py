@@ -261,10 +261,17 @@ class Server(Emitter):
             accepting = self._waiting.remove(connection)
             if accepting is not None:  # whatever is decided about it, it is not let in any more
                 accepting.cancel()
-            connection.hangUp()
+            finishing = connection.finishUp()
+            if finishing is None:
+                connection.hangUp()
+            else:
+                finishing.addCallback(self._hangUp, connection)
         self._checkClosed()
         closed = DeferredList([*stopping, gone], consumeErrors=True).addCallback(self._ended)
         return closed.addCallback(lambda _: None if self._ownStorage is None else self._ownStorage.close())
+
+    def _hangUp(self, _: object, connection: Connection) -> None:
+        connection.hangUp()
 
     def _ended(self, outcomes: list[tuple[bool, Any]]) -> Deferred[None]:
         for isDone, outcome in outcomes:
@@ -377,6 +384,10 @@ class Server(Emitter):
         )
         self._keeping.drop(connection)
 
+    def buffered(self, connection: Connection) -> None:
+        """Something more waits for a client that is away."""
+        self._keeping.buffered(connection)
+
     def lost(self, connection: Connection, reason: str) -> None:
         """The transport of a connection is gone."""
         if self._connections.pop(connection, False) is False:
@@ -444,6 +455,10 @@ class Server(Emitter):
     def abandonRecording(self, connection: Connection) -> None:
         """The client was gone before its session was there."""
         self._keeping.abandon(connection)
+
+    def watch(self, deciding: Deferred[Any]) -> None:
+        """Do not end before somebody has decided: the storage is needed for that."""
+        self._keeping.watch(deciding)
 
     def isOurs(self, connection: Connection) -> Deferred[bool]:
         """Whether no other server has taken the session of a connection that is at hand."""
