@@ -47,6 +47,7 @@ class Client:
     @ivar gone: Whether the client has left; what it owned is gone with it.
     @ivar dropped: Whether its connection is being ended: what it sent is not looked at any more.
     @ivar elements: What it owns, in the order of adding.
+    @ivar elementBytes: How large that is; L{jetjstp.jet.elements.Elements} keeps count.
     @ivar fetches: What it fetches.
     @ivar frames: The outbox, ready to be written. The list itself stays the same, fetches refer to it.
     @ivar backlog: What waits for as long as the link does not take more.
@@ -68,6 +69,7 @@ class Client:
         "dialect",
         "dirty",
         "dropped",
+        "elementBytes",
         "elements",
         "failedLogins",
         "fetches",
@@ -102,6 +104,7 @@ class Client:
         self.gone = False
         self.dropped = False
         self.elements: dict[str, Element] = {}
+        self.elementBytes = 0
         self.fetches: dict[FetchId, Fetch] = {}
         self.routes: dict[bytes, Route] = {}
         self.pending: set[Route] = set()
