@@ -224,7 +224,8 @@ class Bus:
 
     def lost(self, client: Client, now: float) -> None:
         """
-        A client has left. What it owned is gone at once for every request; who fetches it is told in slices.
+        A client has left. What it owned is gone at once for every request; who waits for its answers, and who fetches
+        it, is told in slices.
         """
         if client.gone:
             return
@@ -236,15 +237,15 @@ class Bus:
         client.frames.clear()
         self._slices.resume(client)  # to let its jobs end
         self.fetches.endAll(client)
-        if client.elements:
-            self._slices.start(client, self._removeAll(client))
+        if client.routes or client.elements:
+            self._slices.start(client, self._leave(client))
 
     def deadline(self) -> float | None:
         """When L{expire} is to be called."""
         return self.routes.deadline()
 
     def expire(self, now: float) -> None:
-        """The deadline has come."""
+        """The deadline has come. If much expires, the next one has come, too, when this is done."""
         self.now = now
         self.routes.expire(now)
 
@@ -422,7 +423,8 @@ class Bus:
         if not client.blocked:
             client.catchUp()
 
-    def _removeAll(self, client: Client) -> Job:
+    def _leave(self, client: Client) -> Job:
+        yield from self.routes.orphaned(client)
         elements = self.elements
         size = 0
         yield STEP
