@@ -17,12 +17,13 @@ from twisted.logger import Logger
 
 from jetjstp.jet.access import Groups, May, mayAccess
 from jetjstp.jet.backlog import Backlog
+from jetjstp.jet.batches import PIECE, Batch, objectsOf
 from jetjstp.jet.clients import Client, Outlet
 from jetjstp.jet.dialects import NODE_JET_2, Dialect
 from jetjstp.jet.elements import Elements, Removed
 from jetjstp.jet.errors import PARSE_ERROR, JetError, LimitExceeded, internalError
 from jetjstp.jet.fetches import Fetches
-from jetjstp.jet.jsontext import UNREADABLE, itemsOf, quote, tooDeep
+from jetjstp.jet.jsontext import UNREADABLE, quote, tooDeep
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.logins import FailedLogins
 from jetjstp.jet.nodejet3 import NODE_JET_3, speaksNodeJet3
@@ -37,6 +38,9 @@ PROTOCOL_VERSION = "1.1.0"
 
 LOAD = 16 * 1024 * 1024
 """Bytes that may go into outboxes before they are written, however many messages are waiting."""
+
+UNPACKING = 256
+"""What a byte of a batch adds to that: to take thousands of batches apart takes time, even if nothing is in them."""
 
 SPILL = 256 * 1024
 """Bytes that a client which is catching up is sent at a time."""
@@ -302,8 +306,13 @@ class Bus:
         try:
             if not message.isascii():
                 message.decode("utf-8")
-            if len(message) > self._shallow and tooDeep(message, self.limits.depth):
-                raise ValueError("nested too deeply")
+            if len(message) > self._shallow:
+                if len(message) > PIECE and message.lstrip()[:1] == b"[":
+                    client.busy = True
+                    self._slices.start(client, self._survey(client, Batch(message, self.limits.depth)))
+                    return
+                if tooDeep(message, self.limits.depth):
+                    raise ValueError("nested too deeply")
             try:
                 request = decode(message)
             except DecodeError:
@@ -338,7 +347,8 @@ class Bus:
 
     def _unpack(self, client: Client, batch: bytes) -> None:
         """A batch is worked on as if its members had come one by one; members that are no objects are skipped."""
-        members = [item for item in itemsOf(batch) if item.lstrip()[:1] == b"{"]
+        members = objectsOf(batch)
+        self.elements.load += UNPACKING * len(batch)
         done = 0
         while done < min(len(members), STRIDE) and not (client.busy or client.gone or client.dropped):
             if self.elements.load > LOAD:
@@ -347,6 +357,20 @@ class Bus:
             self._handle(client, members[done - 1])
         if not client.dropped:
             client.inbox.extendleft(reversed(members[done:]))
+
+    def _survey(self, client: Client, batch: Batch) -> Job:
+        """Look through a long batch before anything in it is worked on. Its members come when the client is read on."""
+        try:
+            for _ in batch.survey():
+                yield STEP
+                if client.gone or client.dropped:
+                    return
+        except UNREADABLE:
+            client.send(client.dialect.error(None, PARSE_ERROR))
+        else:
+            if batch:
+                client.inbox.appendleft(batch)
+        self._done(client)
 
     def _hold(self, client: Client) -> None:
         if not client.readingPaused:
@@ -363,7 +387,14 @@ class Bus:
         yield STEP  # what called us has just done its share
         while client.inbox and not client.busy:
             for _ in range(STRIDE):
-                self._handle(client, client.inbox.popleft())
+                message = client.inbox.popleft()
+                if isinstance(message, Batch):
+                    members = message.take()
+                    if message:
+                        client.inbox.appendleft(message)
+                    client.inbox.extendleft(reversed(members))
+                    break
+                self._handle(client, message)
                 if client.busy or not client.inbox or self.elements.load > LOAD:
                     break
             yield STEP

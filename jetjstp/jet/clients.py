@@ -15,6 +15,7 @@ from jetjstp.jet.backlog import Backlog
 from jetjstp.jet.dialects import Dialect
 
 if TYPE_CHECKING:
+    from jetjstp.jet.batches import Batch
     from jetjstp.jet.elements import Element
     from jetjstp.jet.fetching import Fetch, FetchId
     from jetjstp.jet.routing import Route
@@ -113,7 +114,7 @@ class Client:
         self.backlog = backlog
         self.behind = False
         self.blocked = False
-        self.inbox: deque[bytes] = deque()
+        self.inbox: deque[bytes | Batch] = deque()
         self.busy = False
         self.reading = False
         self.catchingUp = False
