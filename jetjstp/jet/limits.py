@@ -38,6 +38,8 @@ class Limits:
     @ivar pendingPerPeer: Requests of one peer that owners have not answered.
     @ivar pendingBytes: The size of those requests; a timeout repeats what was sent.
     @ivar rule: The text of one fetch rule; it is evaluated for many elements.
+    @ivar operands: With how many operands, and fields of values, one fetch rule may have each element compared: some
+        tens of microseconds. Those of C{equalsOneOf} and C{equalsNotOneOf}, which are looked up, count as one.
     @ivar connections: Peers at a time, over all listeners of one kind. There is no limit per address: half a
         factory may sit behind one.
     @ivar highWater: What may wait for a slow peer until changes are coalesced.
@@ -58,6 +60,7 @@ class Limits:
     pendingPerPeer: int = 10_000
     pendingBytes: int = 64 * MEBIBYTE
     rule: int = 64 * 1024
+    operands: int = 256
     connections: int = 50_000
     highWater: int = MEBIBYTE
     hardLimit: int = 64 * MEBIBYTE

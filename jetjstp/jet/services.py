@@ -237,7 +237,7 @@ def _fetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:
 def _rule(bus: Bus, client: Client, members: dict[str, bytes], params: bytes) -> Rule:
     if len(params) > bus.limits.rule:
         raise LimitExceeded("rule", bus.limits.rule)
-    return compileRule(client.dialect.rule(members), params, bus.limits.rule)
+    return compileRule(client.dialect.rule(members), params, bus.limits.rule, bus.limits.operands)
 
 
 def _start(bus: Bus, client: Client, request: Other, result: bytes, id: FetchId, text: bytes, rule: Rule) -> None:
