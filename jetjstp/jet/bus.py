@@ -20,12 +20,13 @@ from twisted.logger import Logger
 from jetjstp.causes import Cause
 from jetjstp.jet.access import Groups, May, mayAccess
 from jetjstp.jet.backlog import Backlog
+from jetjstp.jet.batches import PIECE, Batch, objectsOf
 from jetjstp.jet.clients import Client, Outlet
 from jetjstp.jet.dialects import NODE_JET_2, Dialect
 from jetjstp.jet.elements import Elements, Removed
 from jetjstp.jet.errors import PARSE_ERROR, JetError, LimitExceeded, internalError
 from jetjstp.jet.fetches import Fetches
-from jetjstp.jet.jsontext import UNREADABLE, itemsOf, quote, tooDeep
+from jetjstp.jet.jsontext import UNREADABLE, quote, tooDeep
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.nodejet3 import NODE_JET_3, speaksNodeJet3
 from jetjstp.jet.requests import Call, Response, Set, decode, explain, idOf
@@ -39,6 +40,9 @@ PROTOCOL_VERSION = "1.1.0"
 
 LOAD = 16 * 1024 * 1024
 """Bytes that may go into outboxes before they are written, however many messages are waiting."""
+
+UNPACKING = 256
+"""What a byte of a batch adds to that: to take thousands of batches apart takes time, even if nothing is in them."""
 
 SPILL = 256 * 1024
 """Bytes that a client which is catching up is sent at a time."""
@@ -277,7 +281,8 @@ class Bus:
 
     def lost(self, client: Client, now: float) -> None:
         """
-        A client has left. What it owned is gone at once for every request; who fetches it is told in slices.
+        A client has left. What it owned is gone at once for every request; who waits for its answers, and who fetches
+        it, is told in slices.
         """
         if client.gone:
             return
@@ -289,8 +294,8 @@ class Bus:
         client.frames.clear()
         self._slices.resume(client)  # to let its jobs end
         self.fetches.endAll(client)
-        if client.elements:
-            self._slices.start(client, self._removeAll(client, lambda: True))
+        if client.routes or client.elements:
+            self._slices.start(client, self._leave(client))
 
     def withdraw(self, client: Client, isWanted: Callable[[], bool]) -> None:
         """
@@ -305,7 +310,7 @@ class Bus:
         return self.routes.deadline()
 
     def expire(self, now: float) -> None:
-        """The deadline has come."""
+        """The deadline has come. If much expires, the next one has come, too, when this is done."""
         self.now = now
         self.routes.expire(now)
 
@@ -363,8 +368,13 @@ class Bus:
         try:
             if not message.isascii():
                 message.decode("utf-8")
-            if len(message) > self._shallow and tooDeep(message, self.limits.depth):
-                raise ValueError("nested too deeply")
+            if len(message) > self._shallow:
+                if len(message) > PIECE and message.lstrip()[:1] == b"[":
+                    client.busy = True
+                    self._slices.start(client, self._survey(client, Batch(message, self.limits.depth)))
+                    return
+                if tooDeep(message, self.limits.depth):
+                    raise ValueError("nested too deeply")
             try:
                 request = decode(message)
             except DecodeError:
@@ -401,7 +411,8 @@ class Bus:
 
     def _unpack(self, client: Client, batch: bytes) -> None:
         """A batch is worked on as if its members had come one by one; members that are no objects are skipped."""
-        members = [item for item in itemsOf(batch) if item.lstrip()[:1] == b"{"]
+        members = objectsOf(batch)
+        self.elements.load += UNPACKING * len(batch)
         done = 0
         while done < min(len(members), STRIDE) and not (client.busy or client.gone or client.dropped):
             if self.elements.load > LOAD:
@@ -410,6 +421,20 @@ class Bus:
             self._handle(client, members[done - 1])
         if not client.dropped:
             client.inbox.extendleft(reversed(members[done:]))
+
+    def _survey(self, client: Client, batch: Batch) -> Job:
+        """Look through a long batch before anything in it is worked on. Its members come when the client is read on."""
+        try:
+            for _ in batch.survey():
+                yield STEP
+                if client.gone or client.dropped:
+                    return
+        except UNREADABLE:
+            client.send(client.dialect.error(None, PARSE_ERROR))
+        else:
+            if batch:
+                client.inbox.appendleft(batch)
+        self._done(client)
 
     def _hold(self, client: Client) -> None:
         if not client.readingPaused:
@@ -426,7 +451,14 @@ class Bus:
         yield STEP  # what called us has just done its share
         while client.inbox and not client.busy:
             for _ in range(STRIDE):
-                self._handle(client, client.inbox.popleft())
+                message = client.inbox.popleft()
+                if isinstance(message, Batch):
+                    members = message.take()
+                    if message:
+                        client.inbox.appendleft(message)
+                    client.inbox.extendleft(reversed(members))
+                    break
+                self._handle(client, message)
                 if client.busy or not client.inbox or self.elements.load > LOAD:
                     break
             yield STEP
@@ -483,6 +515,10 @@ class Bus:
         client.catchingUp = False
         if not client.blocked:
             client.catchUp()
+
+    def _leave(self, client: Client) -> Job:
+        yield from self.routes.orphaned(client)
+        yield from self._removeAll(client, lambda: True)
 
     def _removeAll(self, client: Client, isWanted: Callable[[], bool]) -> Job:
         elements = self.elements

@@ -15,6 +15,7 @@ from jetjstp.jet.errors import LimitExceeded, ownerGone, responseTimeout
 from jetjstp.jet.jsontext import membersOf, quote, valueOf
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.requests import Response, idOf, paramsOf
+from jetjstp.jet.slices import STEP, STRIDE, Job
 
 if TYPE_CHECKING:
     from jetjstp.jet.clients import Client
@@ -27,6 +28,10 @@ DEFAULT_TIMEOUT = 5.0
 
 STALE = 1024
 """Answered requests that may stay in the queue of deadlines before it is tidied."""
+
+
+PORTION = 256 * 1024
+"""Bytes of expired requests, which have to be read for their answers, after which others have their turn."""
 
 
 class Route:
@@ -175,23 +180,37 @@ class Routes:
         return None if route is None else route.deadline
 
     def expire(self, now: float) -> None:
-        """Answer what has waited for too long."""
-        while (route := self._next()) is not None and route.deadline <= now:
+        """
+        Answer what has waited for too long. If that is much it is only some of it, so that others are served in
+        between: L{deadline} is in the past still.
+        """
+        size = 0
+        for _ in range(STRIDE):
+            route = self._next()
+            if route is None or route.deadline > now or size > PORTION:
+                return
+            size += len(route.request)
             error = responseTimeout(paramsOf(route.request))
             self._close(route)
             self.timedOut += 1
             route.requester.send(route.requester.dialect.error(route.id, error))
 
     def lost(self, client: Client) -> None:
-        """Answer what a lost client leaves open as an owner, drop what it waits for."""
+        """Drop what a lost client waits for."""
         for route in list(client.pending):
             self._close(route)
             self.abandoned += 1
-        for route in list(client.routes.values()):
-            self._close(route)
-            self.ownerless += 1
-            requester = route.requester
-            requester.send(requester.dialect.error(route.id, ownerGone()))
+
+    def orphaned(self, owner: Client) -> Job:
+        """Answer what a lost client leaves open as an owner, in the order in which it was asked."""
+        for count, route in enumerate(list(owner.routes.values()), 1):
+            if not route.done:
+                self._close(route)
+                self.ownerless += 1
+                requester = route.requester
+                requester.send(requester.dialect.error(route.id, ownerGone()))
+            if count % STRIDE == 0:
+                yield STEP
 
 
 def _translated(message: bytes, dialect: Dialect, route: Route) -> bytes:
