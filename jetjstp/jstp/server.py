@@ -23,7 +23,7 @@ from twisted.web.resource import IResource
 from jetjstp.bounds import checkSeconds
 from jetjstp.embedding import ListeningService
 from jetjstp.emitter import Emitter
-from jetjstp.jstp.accepting import Accepting, authenticate, recognizer
+from jetjstp.jstp.accepting import Accepting, authenticate, recognizer, rememberer
 from jetjstp.jstp.applications import Application, AppsIndex, createAppsIndex
 from jetjstp.jstp.connection import Connection
 from jetjstp.jstp.heartbeat import LONGEST_BEAT
@@ -109,6 +109,7 @@ class Server(Emitter):
         self.clock = reactor
         self.authenticate = None if authPolicy is None else authenticate(authPolicy)
         self.recognize = None if authPolicy is None else recognizer(authPolicy)
+        self.remember = None if authPolicy is None else rememberer(authPolicy)
         self._index = createAppsIndex(applications)
         self._heartbeatInterval = heartbeatInterval
         self._factory = factory(self._newLine)
@@ -372,7 +373,11 @@ class Server(Emitter):
         return self._keeping.known(id)
 
     def findSession(
-        self, connection: Connection, application: Application, id: str, found: Callable[[Session | None], None]
+        self,
+        connection: Connection,
+        application: Application,
+        id: str,
+        found: Callable[[Session | None], Deferred[None]],
     ) -> Deferred[None]:
         """Look for a session that is stored, and belongs to the application; see L{Keeping.find}."""
         isOnly = len({each.name for each in self._index}) == 1
