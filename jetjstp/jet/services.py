@@ -60,10 +60,11 @@ def _add(bus: Bus, client: Client, request: Add, message: bytes) -> None:
     path = params.path
     if len(path) > limits.path:
         raise LimitExceeded("path", limits.path)
-    if elements.find(path) is not None:
-        raise InvalidParams("pathAlreadyExists", path)
+    # First, so that nobody can find out like this what he may not see where he may not add either.
     if not bus.may(client.identity, _ADD, path, None):
         raise InvalidParams("noAccess", path)
+    if elements.find(path) is not None:
+        raise InvalidParams("pathAlreadyExists", path)
     if len(client.elements) >= limits.elementsPerPeer:
         raise LimitExceeded("elementsPerPeer", limits.elementsPerPeer)
     if len(elements) >= limits.elements:
