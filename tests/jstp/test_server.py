@@ -193,8 +193,8 @@ class ClientsTests(ServerTestCase):
             self.successResultOf(closed)
         self.clock.advance(0)
         self.assertEqual((client.connected, self.server.getClientsArray()), (False, []))
-        for each in (id, awayId):
-            self.assertEqual(self.memory.connect().restore(each), {"handshake": [0], "error": [11]})
+        for ended in (id, awayId):
+            self.assertEqual(self.memory.connect().restore(ended), {"handshake": [0], "error": [11]})
 
     def test_broadcastThatCannotBeSent(self) -> None:
         """What cannot be sent is sent to nobody."""

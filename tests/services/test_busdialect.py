@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 
-from msgspec import UNSET
+from msgspec import UNSET, Raw, UnsetType
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp.services.busdialect import JSTP, packed, wordOf
 from jetjstp.services.jsontomdsf import LONGEST
+
+
+def textOf(raw: Raw | UnsetType) -> bytes:
+    """The text of what is there."""
+    assert raw is not UNSET
+    return bytes(raw)
 
 
 class DialectTests(SynchronousTestCase):
@@ -23,15 +29,15 @@ class DialectTests(SynchronousTestCase):
     def test_routed(self) -> None:
         """Requests for owners say what they are."""
         word = wordOf(packed(JSTP.routedSet(b'"r1"', "a", b"2", b"true")))
-        self.assertEqual((word.route, word.path, bytes(word.value), word.args), ("r1", "a", b"2", UNSET))
+        self.assertEqual((word.route, word.path, textOf(word.value), word.args), ("r1", "a", b"2", UNSET))
         word = wordOf(packed(JSTP.routedSet(None, "a", None, None)))
         self.assertEqual((word.route, word.value, word.valueAsResult), (None, UNSET, UNSET))
         word = wordOf(packed(JSTP.routedCall(b'"r2"', "m", None)))
-        self.assertEqual((word.route, bytes(word.args)), ("r2", b"[]"))
+        self.assertEqual((word.route, textOf(word.args)), ("r2", b"[]"))
 
     def test_answers(self) -> None:
         """Answers are those of node-jet."""
-        self.assertEqual(bytes(wordOf(JSTP.result(b"5", b"[1]")).result), b"[1]")
+        self.assertEqual(textOf(wordOf(JSTP.result(b"5", b"[1]")).result), b"[1]")
         self.assertEqual(wordOf(JSTP.error(b"5", b"{}")).id, 5)
 
     def test_tooLong(self) -> None:

@@ -42,7 +42,7 @@ class BusPair(Pair):
         self.daemon.listen(endpoints=[place])
         self.bus = BusApplication(self.daemon, reactor=clock)
         self.told: list[tuple[Any, ...]] = []
-        handlers = {
+        handlers: dict[str, Any] = {
             "notification": lambda connection, id, notification: self.told.append((id, notification)),
             "restarted": lambda connection, id: self.told.append((id, None)),
         }

@@ -50,7 +50,7 @@ class OwnerCallTests(BusTestCase):
         """The answer is the result; without one C{set} is true, or the value if that is wanted, C{invoke} null."""
         answers: list[Any] = []
         self.owning(set=lambda *args: answers.pop(), invoke=lambda *args: answers.pop())
-        for answer, method, params, result in [
+        cases: list[tuple[Any, str, dict[str, Any], Any]] = [
             (None, "set", {"path": "s", "value": 2}, True),
             (None, "set", {"path": "s", "value": 2, "valueAsResult": True}, 2),
             (3, "set", {"path": "s", "value": 2, "valueAsResult": True}, 3),
@@ -58,13 +58,18 @@ class OwnerCallTests(BusTestCase):
             (None, "call", {"path": "m"}, None),
             ({"a": 1}, "call", {"path": "m"}, {"a": 1}),
             (jstp.Results(1, 2), "call", {"path": "m"}, 1),
-        ]:
+        ]
+        for answer, method, params, result in cases:
             answers.append(answer)
             self.assertEqual(self.ask(method, **params), result)
 
     def test_order(self) -> None:
         """What the owner changes before it answers is told before the answer."""
-        client = self.client({"set": lambda connection, path, value: client.begin("change", path, value) and None})
+
+        def change(connection: Any, path: str, value: Any) -> None:
+            client.begin("change", path, value)
+
+        client: BusClient = self.client({"set": change})
         client.call("add", {"path": "s", "value": 1})
         peer = self.peer()
         peer.send({"id": 1, "method": "fetch", "params": {"id": "f"}})
