@@ -21,7 +21,7 @@ from jetjstp.jstp.errors import (
     RemoteError,
 )
 from jetjstp.jstp.mdsf.undefined import UNDEFINED
-from jetjstp.jstp.results import Results
+from jetjstp.jstp.results import EncodedResults, Results
 
 Answer = tuple[list[Any] | None, list[Any] | None]
 
@@ -83,6 +83,14 @@ class InvokeTests(LogMixin, SynchronousTestCase):
         self.assertEqual(len(self.logged), 1)
         self.assertIn("calc.divide", self.logged[0])
         self.assertNotIn(SECRET, self.logged[0])
+
+    def test_encoded(self) -> None:
+        """Results that are encoded already stay so, now and later."""
+        results = EncodedResults(b"[1]")
+        self.assertIs(invoke(lambda connection: results, "connection", [], "i", "m"), results)
+        later = invoke(lambda connection: succeed(results), "connection", [], "i", "m")
+        assert isinstance(later, Deferred)
+        self.assertIs(self.successResultOf(later), results)
 
     def test_arguments(self) -> None:
         """A method gets the connection, then the arguments."""
