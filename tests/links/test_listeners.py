@@ -82,7 +82,7 @@ class ListenerTests(SynchronousTestCase):
             ("tcp:1:2:3:4", "argument"),
             ("tcp:1:host=x", "host"),
             ("tcp:1\\", "write it like"),
-            ("systemd:domain=INET:index=7", "write it like"),
+            ("systemd:domain=INET:index=7", "no such socket"),
             ("ssl:11122:privateKey=no-such-key.pem", "no-such-key.pem"),
         ):
             with self.assertRaises(ValueError) as caught:

@@ -198,7 +198,7 @@ class AssemblyTests(SynchronousTestCase):
         """Clients of JSTP log in with the same policy, through what makes it one of theirs."""
         asked: list[Any] = []
 
-        def makeLogins(policy: object) -> Any:
+        def makeLogins(policy: object, daemon: object) -> Any:
             asked.append(policy)
             return lambda *_: "joe"
 
@@ -297,7 +297,7 @@ class AssemblyTests(SynchronousTestCase):
 
         self.patch(assembly, "makeFigures", lambda daemon, servers: (daemon, list(servers)))
 
-        def makeSite(figures: object, healthy: Any) -> Site:
+        def makeSite(figures: object, healthy: Any, reactor: object) -> Site:
             told.append(healthy())
             return Site(Resource())
 

@@ -190,6 +190,12 @@ class DurabilityTests(CommandLineTestCase):
     class Whole:
         """A storage that keeps whole sessions only."""
 
+        def get(self, id: str) -> None:
+            """There is none."""
+
+        def set(self, id: str, session: object) -> None:
+            """Forget it."""
+
     def test_default(self) -> None:
         """What outlives the process is recorded every second, what does not is not; nor what cannot be."""
         path = self.mktemp()

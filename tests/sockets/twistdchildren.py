@@ -23,7 +23,7 @@ from twisted.trial.unittest import TestCase
 
 from jetjstp.framing import LengthPrefixed
 
-__all__ = ["LOOPBACK", "Child", "TwistdTestCase", "reactor"]
+__all__ = ["LOOPBACK", "TWISTD", "Child", "TwistdTestCase", "reactor"]
 
 
 class AllOfReactor(IReactorCore, IReactorProcess, IReactorTCP):
