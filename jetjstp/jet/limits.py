@@ -41,7 +41,7 @@ class Limits:
     @ivar operands: With how many operands, and fields of values, one fetch rule may have each element compared: some
         tens of microseconds. Those of C{equalsOneOf} and C{equalsNotOneOf}, which are looked up, count as one.
     @ivar operandsPerPeer: The same of all fetches of one peer: some milliseconds at an add, for everybody.
-    @ivar rulesPerPeer: The texts of all fetch rules of one peer; many short paths take some eighty times
+    @ivar rulesPerPeer: The texts of all fetch rules of one peer; many short paths take some fifty times
         that in the memory.
     @ivar connections: Peers at a time, over all listeners of one kind. There is no limit per address: half a
         factory may sit behind one.
