@@ -18,6 +18,7 @@ from jetjstp.jstp.errors import ERR_APP_NOT_FOUND, ERR_AUTH_FAILED, RemoteError
 from jetjstp.jstp.messages import Message, Rejected, handshakeFailure, handshakeSuccess, numberOf
 from jetjstp.jstp.session import LARGEST, Session
 from jetjstp.jstp.signatures import checkTakes
+from jetjstp.rarefailures import logRarely
 
 if TYPE_CHECKING:
     from jetjstp.jstp.connection import Connection
@@ -171,7 +172,7 @@ class Accepting:
         if isinstance(error, RemoteError):
             self._refuse(error.toList())
         else:
-            self._log.failure("authPolicy failed", failure=failure)
+            logRarely(self._log, self._server.authenticate, "authPolicy failed", failure)
             self._refuse([ERR_AUTH_FAILED])
 
     def _admit(self, username: str | None) -> None:
