@@ -5,7 +5,7 @@ Comments of the page, which readers do not see, say where something happens: C{.
 it is the main terminal; C{.. interrupt: NAME} is Ctrl-C there, and C{.. end: NAME} Ctrl-D; C{.. typing: NAME} before a
 block says that it is typed there. A C{console} block has commands behind C{$}, each with what it prints; a C{text}
 block is what a terminal prints on its own. In both three dots stand for anything, alone on a line for any lines. A
-C{python} block whose first line is a comment with a name is a file.
+C{python}, C{toml} or C{ini} block whose first line is a comment with a name is a file.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ reactor = cast(Any, globalReactor)
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 _COMMENT = re.compile(r"\.\. (terminal|typing|interrupt|end): (\w+)")
-_BLOCK = re.compile(r"\.\. code-block:: (\w+)")
-_FILE = re.compile(r"# (\w+\.\w+)")
+_BLOCK = re.compile(r"( *)\.\. code-block:: (\w+)")
+_FILE = re.compile(r"# ([\w/.-]+\.\w+)")
+_FILES = frozenset({"python", "toml", "ini"})
 
 END = "\x1e"
 """What a shell writes when a command has ended."""
@@ -73,26 +74,26 @@ def readPage(text: str) -> Iterator[Step]:
         elif comment:
             where, isTyped = comment[2], comment[1] == "typing"
         elif block:
-            shown = _indented(lines[at + 1 :])
+            shown = _indented(lines[at + 1 :], len(block[1]) + 4)
             if isTyped:
                 yield from (Step("type", where, line, "") for line in shown)
             else:
-                yield from _steps(block[1], where, shown)
+                yield from _steps(block[2], where, shown)
             where, isTyped = "main", False
 
 
-def _indented(lines: list[str]) -> list[str]:
+def _indented(lines: list[str], width: int) -> list[str]:
     block: list[str] = []
     for line in lines:
-        if line and not line.startswith("    "):
+        if line and not line.startswith(" " * width):
             break
-        block.append(line[4:])
+        block.append(line[width:])
     return "\n".join(block).strip("\n").splitlines()
 
 
 def _steps(language: str, where: str, lines: list[str]) -> Iterator[Step]:
     name = _FILE.fullmatch(lines[0])
-    if language == "python" and name:
+    if language in _FILES and name:
         yield Step("file", where, name[1], "\n".join(lines) + "\n")
     elif language == "text":
         yield Step("see", where, "", "\n".join(lines) + "\n")
@@ -103,8 +104,8 @@ def _steps(language: str, where: str, lines: list[str]) -> Iterator[Step]:
             yield Step("run", where, typed, f"{printed}\n" if printed else "")
 
 
-def makeCommands(folder: Path) -> None:
-    """Put the commands that the page uses into a folder, as if this package were installed."""
+def makeCommands(folder: Path, python: str = sys.executable) -> None:
+    """Put the commands that the page uses into a folder, as if this package were installed for that interpreter."""
     folder.mkdir()
     for name, code in (
         ("python", ""),
@@ -114,7 +115,7 @@ def makeCommands(folder: Path) -> None:
         file = folder / name
         if name == "twistd":
             code = '-c "from twisted.scripts.twistd import run; run()"'
-        file.write_text(f'#!/bin/sh\nexec "{sys.executable}" {code} "$@"\n')
+        file.write_text(f'#!/bin/sh\nexec "{python}" {code} "$@"\n')
         file.chmod(0o755)
 
 
