@@ -20,10 +20,18 @@ PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 exec "{tests}" -m pi
     install --no-index --no-deps --no-build-isolation "$@"
 """
 
+TWISTD = """\
+#!{python}
+# As Twisted would be installed with it.
+from twisted.scripts.twistd import run
+
+run()
+"""
+
 
 def makeEnvironment(home: Path) -> Path:
     """
-    Make a virtual environment with C{bin/pip}, which knows C{install} only.
+    Make a virtual environment with C{bin/twistd}, and C{bin/pip}, which knows C{install} only.
 
     @return: Its interpreter.
     """
@@ -34,7 +42,12 @@ def makeEnvironment(home: Path) -> Path:
     # of the checkout, have no effect.
     ours = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     (packages / "dependencies.pth").write_text("\n".join(sorted(ours)) + "\n")
-    pip = home / "bin" / "pip"
-    pip.write_text(PIP.format(tests=sys.executable, python=python))
-    pip.chmod(0o755)
+    for name, content in (("pip", PIP), ("twistd", TWISTD)):
+        command = home / "bin" / name
+        command.write_text(content.format(tests=sys.executable, python=python))
+        command.chmod(0o755)
     return python
+
+
+if __name__ == "__main__":
+    makeEnvironment(Path(sys.argv[1]))

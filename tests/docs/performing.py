@@ -4,8 +4,10 @@ A test that does what a page of the documentation says.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
+from twisted.internet.defer import TimeoutError
 from twisted.internet.error import ProcessExitedAlready
 from twisted.trial.unittest import TestCase
 
@@ -15,6 +17,10 @@ __all__ = ["PageTestCase"]
 
 LOGGING = frozenset({"daemon", "seed"})
 """Terminals that show a log, of which a page has the first lines only."""
+
+
+ENDING = 20.0
+"""Seconds that a terminal may take to end."""
 
 
 class PageTestCase(TestCase):
@@ -41,12 +47,15 @@ class PageTestCase(TestCase):
     async def end(self, shell: Shell) -> None:
         """See to it that a shell and what runs in it are gone."""
         shell.interrupt()
-        shell.process.closeStdin()
+        # Not SIGHUP alone: a daemon reads its users anew then.
+        shell.type("exit")
         try:
-            shell.process.signalProcess("HUP")
-        except ProcessExitedAlready:
-            return
-        await shell.ended
+            await shell.wait(ENDING)
+        except TimeoutError:
+            shell.process.closeStdin()
+            with contextlib.suppress(ProcessExitedAlready):
+                shell.process.signalProcess("HUP")
+            await shell.wait(ENDING)
 
     async def perform(self, steps: list[Step]) -> None:
         """The files do, and the terminals show, what a page says, and nothing else."""
@@ -71,10 +80,11 @@ class PageTestCase(TestCase):
         elif step.what == "interrupt":
             shell.interrupt()
             if any(each.where == step.where for each in later if each.what == "run"):
-                await shell.see(END)
+                await shell.see(f"...\n{END}" if step.where in LOGGING else END)
         elif step.what == "see":
             await shell.see(step.text)
         else:
             shell.type(step.name)
-            # What the other terminals run does not end by itself.
-            await shell.see(step.text + (END if step.where == "main" else ""))
+            # What the other terminals run does not end by itself, but for what another command follows at once.
+            isLast = not later or later[0].where != step.where or later[0].what != "run"
+            await shell.see(step.text + (END if step.where == "main" or not isLast else ""))

@@ -11,7 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from .sessions import ROOT
 
 PAGES = sorted(
-    {*ROOT.glob("*.rst"), *ROOT.glob("docs/**/*.rst"), ROOT / "benchmarks" / "README.rst", ROOT / "deploy" / "README.rst"}
+    {
+        *ROOT.glob("*.rst"),
+        *ROOT.glob("docs/**/*.rst"),
+        ROOT / "benchmarks" / "README.rst",
+        ROOT / "deploy" / "README.rst",
+    }
 )
 
 QUIET = {"report_level": 5, "halt_level": 2, "syntax_highlight": "none", "file_insertion_enabled": False}
