@@ -231,6 +231,7 @@ class ISessionStorageFactory(IPlugin):
         """
         @return: The storage, of which nothing is opened yet. It has C{start()}, which gets it ready and fails with
             L{StorageUnavailable} if that is not possible, and C{close()}, after which it needs nothing any more; each
-            may return a L{Deferred}.
+            may return a L{Deferred}. It may have C{check()}, which fails as C{start()} would, and changes nothing, for
+            C{--check}; and C{trouble}, one line that says why it cannot be used just now, or L{None}, for C{/healthz}.
         @raise ValueError: The argument is of no use; the message names it and the remedy, and no password.
         """

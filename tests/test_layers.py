@@ -29,6 +29,7 @@ LAYERS = {
     # 1: bytes and messages
     "jetjstp.bounds": 1,
     "jetjstp.framing": 1,
+    "jetjstp.loglines": 1,
     "jetjstp.jstp.mdsf": 1,
     "jetjstp.jstp.mdsf.*": 1,
     "jetjstp.reachable": 1,
@@ -137,7 +138,8 @@ LAYERS = {
     # 8: what twistd uses, and what people use at the command line
     "jetjstp.cli": 8,
     "jetjstp.cli.*": 8,
-    "jetjstp.jet.service": 8,
+    "jetjstp.services": 8,
+    "jetjstp.services.*": 8,
     "jetjstp.smokesignal.service": 8,
     # 9: on top of everything, used by tests only
     "jetjstp.testing": 9,

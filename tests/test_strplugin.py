@@ -91,4 +91,4 @@ class PluginTests(SynchronousTestCase):
     def test_command(self) -> None:
         """The command is found, and names the module that makes it."""
         [command] = [maker for maker in getPlugins(IServiceMaker) if maker.tapname == "jet"]
-        self.assertEqual(getattr(command, "module", None), "jetjstp.jet.service")
+        self.assertEqual(getattr(command, "module", None), "jetjstp.services.jetcommand")

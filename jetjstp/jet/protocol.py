@@ -9,6 +9,7 @@ from typing import assert_never
 
 import msgspec
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -19,12 +20,32 @@ from jetjstp.jet.bus import Authenticate, Bus, Drop, Effect, PauseReading, Resum
 from jetjstp.jet.clients import Client
 from jetjstp.jet.dialects import Dialect
 from jetjstp.jet.errors import InvalidParams
+from jetjstp.links.notices import RareNotice
 from jetjstp.policies.users import checkAuth
 
 __all__ = ["ConnectedPeer", "JetReceiver", "JetServer"]
 
 SPILL = 1024 * 1024
 """Bytes of one outbox that are written in one piece; more goes through the backlog, where it can be bounded."""
+
+
+MOST_DROPS = 20
+"""Lines about peers that were dropped, in ten seconds."""
+
+RESET = str(ConnectionLost()).rstrip(".")
+
+ORDERLY = frozenset({str(ConnectionDone()), str(ConnectionAborted())})
+"""
+Reasons for the end of a connection that nobody has to be told of: the peer has ended it, or we have, and said why.
+"""
+
+CLOSED = "closed with "
+"""The same of a WebSocket; if we have closed it, the link has said why."""
+
+
+def userOf(client: Client) -> str | None:
+    """Who has logged in on a connection."""
+    return client.identity.name if isinstance(client.identity, Identity) else None
 
 
 class ConnectedPeer:
@@ -46,8 +67,7 @@ class ConnectedPeer:
     @property
     def user(self) -> str | None:
         """Who logged in; L{None} before."""
-        identity = self._client.identity
-        return identity.name if isinstance(identity, Identity) else None
+        return userOf(self._client)
 
     @property
     def name(self) -> str | None:
@@ -93,6 +113,9 @@ class JetReceiver:
 
     def linkLost(self, reason: str) -> None:
         server = self._server
+        if not (reason in ORDERLY or reason.startswith((CLOSED, RESET))):
+            client = self.client
+            server.drops.tell("dropped", peer=client.id, address=client.address, user=userOf(client), reason=reason)
         # As in node-jet: first the event, then what the peer owned goes.
         server.tell("disconnect", self.peer)
         server.bus.lost(self.client, server.driver.now())
@@ -127,6 +150,7 @@ class JetServer:
         self.tell = tell
         self.receivers: dict[Client, JetReceiver] = {}
         self.driver: Driver[Effect] = Driver(bus, self._perform, self._flush, reactor)
+        self.drops = RareNotice(self._log, reactor, MOST_DROPS)
         self._policy = policy
         self._closed: list[Deferred[None]] = []
 
@@ -200,9 +224,7 @@ class JetServer:
             case Authenticate():
                 self._authenticate(effect)
             case Drop(client, reason, atOnce):
-                self._log.info(
-                    "peer {id} at {address} is dropped: {reason}", id=client.id, address=client.address, reason=reason
-                )
+                self.drops.tell("dropped", peer=client.id, address=client.address, user=userOf(client), reason=reason)
                 if atOnce:
                     receiver.link.abort()
                 else:

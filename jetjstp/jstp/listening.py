@@ -21,7 +21,7 @@ from jetjstp.links.origins import UpgradeRequest
 from jetjstp.links.settings import LinkSettings
 from jetjstp.links.stream import StreamFactory
 from jetjstp.links.website import WebSocketResource
-from jetjstp.links.websocket import WebSocketLinkFactory
+from jetjstp.links.websocket import Guard, WebSocketLinkFactory
 
 __all__ = ["Endpoint", "OriginCheck", "checkEndpoint", "listen", "resource", "streamFactory", "webSocketFactory"]
 
@@ -47,7 +47,12 @@ def streamFactory(receiver: Callable[[], MessageReceiver], limits: Limits, react
 
 
 def webSocketFactory(
-    receiver: Callable[[], MessageReceiver], limits: Limits, reactor: Any, originCheck: OriginCheck | None = None
+    receiver: Callable[[], MessageReceiver],
+    limits: Limits,
+    reactor: Any,
+    originCheck: OriginCheck | None = None,
+    *,
+    guard: Guard | None = None,
 ) -> WebSocketLinkFactory:
     """
     Serves WebSockets, at any path.
@@ -57,7 +62,10 @@ def webSocketFactory(
     @param receiver: Makes the receiver of one connection, when its upgrade is done.
     @param originCheck: Whom to let in; L{None} lets everybody in. Who is refused, or does not offer the subprotocol,
         gets a 403. If it fails, that is logged, and is a refusal.
+    @param guard: Instead of C{originCheck}: judges whole requests, as L{OriginRules.check<jetjstp.links.origins>}.
     """
+    if guard is None:
+        guard = _letIn if originCheck is None else _guard(originCheck)
     return WebSocketLinkFactory(
         receiver,
         protocols=(SUBPROTOCOL,),
@@ -67,7 +75,7 @@ def webSocketFactory(
         fragmentSize=FRAGMENT_SIZE,
         pingInterval=KEEPALIVE_INTERVAL,
         pingPatience=KEEPALIVE_PATIENCE,
-        guard=_letIn if originCheck is None else _guard(originCheck),
+        guard=guard,
         settings=_settings(limits),
         reactor=reactor,
     )

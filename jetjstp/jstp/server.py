@@ -35,6 +35,7 @@ from jetjstp.jstp.messages import Message, Rejected, checkName, encodeList
 from jetjstp.jstp.session import Session
 from jetjstp.jstp.versions import isVersion
 from jetjstp.jstp.waiting import WaitingRoom
+from jetjstp.links.notices import RareNotice
 from jetjstp.links.websocket import WebSocketLinkFactory
 from jetjstp.storage.memory import SimpleSessionStorageProvider
 
@@ -52,9 +53,14 @@ ServerEvent = Literal[
 ]
 
 _H = TypeVar("_H", bound=Callable[..., Any])
+_F = TypeVar("_F", bound=IProtocolFactory)
 
 LONGEST = 7 * 86400.0
 """Seconds that a lost client stays at hand, at most; who comes later comes from the storage."""
+
+
+MOST_DROPS = 20
+"""Lines about clients that were dropped, in ten seconds."""
 
 
 class Server(Emitter):
@@ -111,6 +117,9 @@ class Server(Emitter):
         self._index = createAppsIndex(applications)
         self._heartbeatInterval = heartbeatInterval
         self._factory = factory(self._newLine)
+        self._factories = [self._factory]
+        self._refusals = RareNotice(self._log, reactor)
+        self._drops = RareNotice(self._log, reactor, MOST_DROPS)
         self._ports: list[IListeningPort] = []
         self._clients: dict[Connection, None] = {}
         # What connections have asked for, those that are away included; they are forgotten in many ways.
@@ -153,15 +162,29 @@ class Server(Emitter):
 
     # What users do
 
-    def listen(self, endpoint: str | IStreamServerEndpoint) -> Deferred[IListeningPort]:
+    def listen(
+        self, endpoint: str | IStreamServerEndpoint, factory: IProtocolFactory | None = None
+    ) -> Deferred[IListeningPort]:
         """
         Take connections.
 
         @param endpoint: A server endpoint description, such as C{tcp:3000}, C{ssl:...} or C{unix:/run/jstp.sock}, or an
             endpoint. It may be called more than once.
+        @param factory: What L{addFactory} gave, if the connections are of that kind.
         @return: Fires with the port; fails with what prevents it.
         """
-        return listen(endpoint, self._factory, self.clock).addCallback(self._listening)
+        return listen(endpoint, factory or self._factory, self.clock).addCallback(self._listening)
+
+    def addFactory(self, make: Callable[[Callable[[], Line]], _F]) -> _F:
+        """
+        Serve links of another kind, too: WebSockets besides streams. Sessions may go from one to the other.
+
+        @param make: Makes the factory of the links from what makes their receivers, as
+            L{jetjstp.jstp.listening.webSocketFactory} does.
+        """
+        factory = make(self._newLine)
+        self._factories.append(factory)
+        return factory
 
     def _listening(self, port: IListeningPort) -> Any:
         if self._isClosed:
@@ -222,9 +245,10 @@ class Server(Emitter):
         stopping: list[Deferred[Any]] = [maybeDeferred(port.stopListening) for port in ports]
         gone: Deferred[None] = Deferred()
         self._closing.append(gone)
-        for link in list(getattr(self._factory, "links", ())):
-            if not link.isLive:  # the handshake of TLS or WebSocket is not done: it is no client yet, and is to be none
-                link.abort()
+        for factory in self._factories:
+            for link in list(getattr(factory, "links", ())):
+                if not link.isLive:  # the handshake of TLS or WebSocket is not done: it is no client, and is to be none
+                    link.abort()
         for connection in list(self._connections):
             accepting = self._waiting.remove(connection)
             if accepting is not None:  # whatever is decided about it, it is not let in any more
@@ -288,9 +312,8 @@ class Server(Emitter):
         """A transport is there."""
         if self._isClosed or len(self._connections) >= self.limits.connections:
             if not self._isClosed:
-                self._log.warn(
-                    "{connection} is refused: {limit} are open", connection=connection, limit=self.limits.connections
-                )
+                reason = f"{self.limits.connections} are open (connections)"
+                self._refusals.tell("refused", address=connection.remoteAddress, reason=reason)
             assert connection.line is not None
             connection.line.link.abort()
             return
@@ -306,7 +329,7 @@ class Server(Emitter):
     def failed(self, connection: Connection, error: Exception) -> None:
         """The client broke a rule. What it may not send, as opposed to what cannot be read, was observed already."""
         if isinstance(error, Rejected) or not self.emit("connectionError", error, connection):
-            self._log.info("{connection}: {error}", connection=connection, error=error)
+            self._drops.tell("dropped", client=connection.id, address=connection.remoteAddress, reason=str(error))
 
     def observed(self, connection: Connection, name: str, args: tuple[Any, ...]) -> None:
         """Something went over a connection."""
@@ -314,7 +337,12 @@ class Server(Emitter):
 
     def overflowed(self, connection: Connection) -> None:
         """Too much waits for a client that is away."""
-        self._log.warn("{connection}: the session is dropped, too much waits for it", connection=connection)
+        self._drops.tell(
+            "dropped",
+            client=connection.id,
+            address=connection.remoteAddress,
+            reason="too much waits for its session, which is forgotten",
+        )
         self._keeping.drop(connection)
 
     def lost(self, connection: Connection, reason: str) -> None:

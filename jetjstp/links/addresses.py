@@ -9,7 +9,7 @@ import os
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress, ITransport
 
-__all__ = ["localAddress", "peerAddress"]
+__all__ = ["hostOf", "localAddress", "peerAddress"]
 
 
 def peerAddress(transport: ITransport) -> str:
@@ -29,6 +29,11 @@ def localAddress(transport: ITransport) -> str | None:
     """
     address = transport.getHost()
     return _text(address) if isinstance(address, (IPv4Address, IPv6Address)) else None
+
+
+def hostOf(address: IAddress | None) -> str:
+    """The host of an address, without the port, or the path of a UNIX socket."""
+    return "unknown" if address is None else _text(address) or "unknown"
 
 
 def _text(address: IAddress) -> str:

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import NoReturn
+from typing import NoReturn, cast
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorCore, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IReactorCore,
+    IReadDescriptor,
+    IStreamServerEndpoint,
+)
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -33,6 +40,8 @@ class Listener:
 
     @ivar description: The endpoint description string.
     @ivar port: What L{listen} gave; L{None} before.
+    @ivar isHeld: Whether to take no connections yet, though the port is bound: they wait in the queue of the system
+        until L{open}. Set it before L{listen}. Ports that cannot be told to wait take them at once.
     @param option: The option that named it.
     @raise ValueError: The description cannot be understood.
     """
@@ -41,6 +50,7 @@ class Listener:
         self.option = option
         self.description = description
         self.port: IListeningPort | None = None
+        self.isHeld = False
         try:
             self._endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
         except Exception as error:
@@ -55,7 +65,15 @@ class Listener:
 
     def _bound(self, port: IListeningPort) -> IListeningPort:
         self.port = port
+        if self.isHeld and IReadDescriptor.providedBy(port):
+            cast(FileDescriptor, port).stopReading()
         return port
+
+    def open(self) -> None:
+        """Take connections, from now on: those that wait are the first."""
+        if self.isHeld and IReadDescriptor.providedBy(self.port):
+            cast(FileDescriptor, self.port).startReading()
+        self.isHeld = False
 
     def _refused(self, failure: Failure) -> NoReturn:
         error = failure.value

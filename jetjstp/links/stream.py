@@ -24,7 +24,7 @@ from jetjstp.bounds import checkNumber
 from jetjstp.errors import FrameTooLong
 from jetjstp.framing import Framing
 from jetjstp.interfaces import MessageReceiver
-from jetjstp.links.addresses import peerAddress
+from jetjstp.links.addresses import hostOf, peerAddress
 from jetjstp.links.deathwatch import DeathWatch
 from jetjstp.links.notices import RareNotice
 from jetjstp.links.reading import ReadingSide
@@ -210,11 +210,8 @@ class StreamFactory(Factory):
     def buildProtocol(self, addr: IAddress | None) -> StreamLink | None:
         """Make the link of a new connection, or refuse it: then L{None}."""
         if len(self.links) >= self.settings.maxConnections:
-            self._refusal.warn(
-                "connection from {peer} refused: {limit} are open (maxConnections)",
-                peer=addr,
-                limit=self.settings.maxConnections,
-            )
+            reason = f"{self.settings.maxConnections} are open (maxConnections)"
+            self._refusal.tell("refused", address=hostOf(addr), reason=reason)
             return None
         link = StreamLink(self, self._framing(), self._receiver())
         link.factory = self

@@ -263,7 +263,7 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
         # Once is enough: Autobahn finds the same mistake again when the frame that has it comes in pieces.
         if not self.failedByMe:
             self._endReason = self._endReason or f"closed with {code}: {reason}"
-            self._situation.failures.warn("{address}: {reason}", address=self.address, reason=self._endReason)
+            self._situation.failures.tell("dropped", address=self.address, reason=self._endReason)
             super()._fail_connection(code, reason)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -344,7 +344,7 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
 
     def _failHead(self, reason: str) -> None:
         self._head = None
-        self._situation.failures.warn("{address}: {reason}", address=self.address, reason=reason)
+        self._situation.failures.tell("refused", address=self.address, reason=reason)
         self.dropConnection(abort=True)
 
     def _parse(self, data: bytes) -> None:

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from jetjstp.bounds import checkNumber
 from jetjstp.interfaces import MessageReceiver
-from jetjstp.links.addresses import localAddress
+from jetjstp.links.addresses import hostOf, localAddress
 from jetjstp.links.fragments import LEAST, inFragments
 from jetjstp.links.notices import RareNotice
 from jetjstp.links.origins import OriginRules, UpgradeRequest
@@ -155,9 +155,7 @@ class WebSocketLink(WebSocketSide, WebSocketServerProtocol):  # type: ignore[mis
             denied = code in (HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED)
             reason = "".join(c if c.isprintable() else "?" for c in reason)
             notice = self._owner.denials if denied else self._situation.failures
-            notice.warn(
-                "{address}: upgrade refused with {code}: {reason}", address=self.address, code=code, reason=reason
-            )
+            notice.tell("refused", address=self.address, code=int(code), reason=reason)
             self.sendHttpErrorResponse(code, reason, responseHeaders)
             self.dropConnection(abort=False)
 
@@ -302,11 +300,8 @@ class WebSocketLinkFactory(WebSocketServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> WebSocketLink | None:
         """Make the link of a new connection, or refuse it: then L{None}."""
         if self.isFull():
-            self._refusal.warn(
-                "connection from {peer} refused: {limit} are open (maxConnections)",
-                peer=addr,
-                limit=self.situation.settings.maxConnections,
-            )
+            limit = self.situation.settings.maxConnections
+            self._refusal.tell("refused", address=hostOf(addr), reason=f"{limit} are open (maxConnections)")
             return None
         link = WebSocketLink(self)
         link.factory = self

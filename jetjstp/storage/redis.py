@@ -82,6 +82,11 @@ class RedisSessionStorage:
         """
         return self._connection.connected(isPatient=False).addCallback(lambda _: None)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be asked now; L{None} if it can."""
+        return self._connection.trouble
+
     def close(self) -> Deferred[None]:
         """End the connection when what was asked is answered. What is asked later fails."""
         return self._connection.close()

@@ -100,6 +100,11 @@ class RedisConnection:
         self._isClosed = False
         self._closing: list[Deferred[None]] = []
 
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no connection; L{None} if there is one."""
+        return None if self._protocol is not None else str(self._unavailable(self._trouble))
+
     def connected(self, isPatient: bool = True) -> Deferred[Any]:
         """
         Begin to connect, if that was not done yet.

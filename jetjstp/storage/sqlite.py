@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Literal, NamedTuple
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 from twisted.plugin import IPlugin
@@ -107,6 +107,7 @@ class SqliteSessionStorage:
         # Of the thread
         self._file: SessionFile | None = None
         self._hasSaidFull = False
+        self._trouble: str | None = None
 
     def __repr__(self) -> str:
         return f"<SqliteSessionStorage {self._path!r}>"
@@ -120,6 +121,25 @@ class SqliteSessionStorage:
         @return: Fails with L{StorageUnavailable} if it is of no use; the message names the file and the remedy.
         """
         return self._ask(lambda file, now: None)
+
+    def check(self) -> Deferred[None]:
+        """
+        Look whether L{start} would succeed, without making a file that is not there yet.
+
+        @return: Fails as L{start}.
+        """
+        folder = os.path.dirname(self._path)
+        if os.path.lexists(self._path) or not os.path.isdir(folder):
+            return self.start()
+        if os.access(folder, os.W_OK | os.X_OK):
+            return succeed(None)
+        reason = "its folder cannot be written to; change that, or name another file"
+        return fail(StorageUnavailable(f"session storage {self._path!r}: {reason}"))
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last request was of no avail; L{None} if it was not the file that prevented it."""
+        return self._trouble
 
     def close(self) -> Deferred[None]:
         """Do what was asked, then close the file. What is asked later fails."""
@@ -241,7 +261,9 @@ class SqliteSessionStorage:
                         answers.append((answer, Failure(error)))
         except Exception as error:
             reason = self._explain(error)
+            self._trouble = str(reason)
             return [(answer, Failure(reason)) for _, answer in group]
+        self._trouble = None
         return answers
 
     def _open(self) -> SessionFile:

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from jetjstp import __version__
 from jetjstp.jet.daemon import Daemon
 from jetjstp.jet.nodejet3 import NODE_JET_3, NodeJet3, speaksNodeJet3
-from jetjstp.jet.service import Options
+from jetjstp.services.jetcommand import Options
 from jetjstp.testing import MemoryDaemon, MemoryEndpoint, MemoryPeer
 from tests.jet.nodejet3 import GREETING, USERS, DialectTestCase, done, failed, notAllowed, refused, speaking3, told
 from tests.jet.transcripts import Line, Replay, Scenario, makeTests

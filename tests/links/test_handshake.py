@@ -143,7 +143,7 @@ class UpgradeTests(WebSocketTestCase):
                 self.assertTrue(transport.disconnecting)
                 self.lose(link)
         self.assertEqual(len(events), 1)
-        self.assertIn("192.168.1.1: upgrade refused with 400: ", formatEvent(events[0]))
+        self.assertIn("refused: address=192.168.1.1 code=400 reason=", formatEvent(events[0]))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_endlessRequest(self) -> None:
@@ -233,8 +233,8 @@ class GuardTests(WebSocketTestCase):
         self.assertEqual(len(events), 1)
         self.assertEqual(
             formatEvent(events[0]),
-            "192.168.1.1: upgrade refused with 403: the origin http://evil.example is not that of the host "
-            "10.0.0.1:11123; it can be admitted with --origin",
+            'refused: address=192.168.1.1 code=403 reason="the origin http://evil.example is not that of the host '
+            '10.0.0.1:11123; it can be admitted with --origin"',
         )
         self.upgrade(factory, Origin="http://10.0.0.1:11123")
         self.upgrade(factory)

@@ -33,3 +33,18 @@ class RareNoticeTests(SynchronousTestCase):
                 "a stranger said 4",
             ],
         )
+
+    def test_fields(self) -> None:
+        """Lines of fields are counted in the same way, and more than one may be let through."""
+        clock = Clock()
+        notice = RareNotice(Logger(), clock, 2)
+        with capturedLogs() as events:
+            for number in range(5):
+                notice.tell("dropped", peer=number)
+            clock.advance(INTERVAL)
+            notice.tell("dropped", peer=5)
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            ["dropped: peer=0", "dropped: peer=1", "dropped: peer=5 suppressed=3"],
+        )
+        self.assertEqual(events[-1]["suppressed"], 3)

@@ -173,7 +173,7 @@ class ReceivingTests(WebSocketTestCase):
                 link.dataReceived(clientFrame(b"\xff"))
                 self.lose(link)
         self.assertEqual(len(events), 1)
-        self.assertIn("192.168.1.1: closed with 1007: ", formatEvent(events[0]))
+        self.assertIn('dropped: address=192.168.1.1 reason="closed with 1007: ', formatEvent(events[0]))
 
     def test_receiverFails(self) -> None:
         """An exception of the receiver is logged, and the peer is not served any more, instead of by half."""

@@ -6,9 +6,16 @@ from twisted.application.service import ServiceMaker
 
 jet = ServiceMaker(
     "Jet daemon",
-    "jetjstp.jet.service",
+    "jetjstp.services.jetcommand",
     "A Jet daemon: a realtime bus of states and methods, over TCP and WebSocket.",
     "jet",
+)
+
+jstp = ServiceMaker(
+    "JSTP server",
+    "jetjstp.services.jstpcommand",
+    "A JSTP server: calls and events of applications, and the bus of a Jet daemon.",
+    "jstp",
 )
 
 smokesignal = ServiceMaker(

@@ -1,0 +1,196 @@
+"""
+A daemon with everything around it, put together as a plan says: what listens,
+what is asked who somebody is, where sessions are, and the order in which these
+begin and end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from jetjstp.jet.daemon import Daemon
+from jetjstp.jstp.listening import webSocketFactory
+from jetjstp.jstp.net import createServer
+from jetjstp.jstp.server import Server
+from jetjstp.links.origins import OriginRules
+from jetjstp.links.websocket import WebSocketLinkFactory
+from jetjstp.services.plan import JetSide, JstpSide, Plan
+from jetjstp.services.wiring import makeBusApplication, makeFigures, makeLogins, makeSite, makeStatusStates
+
+__all__ = ["Assembly"]
+
+GOING_AWAY = 1001
+"""The close code of RFC 6455, section 7.4.1, for a server that goes down."""
+
+
+class Assembly:
+    """
+    What a plan comes down to.
+
+    The order is: L{bind}, L{prepare}, L{open}; then L{hangUp}, L{finish}. With a JSTP side that is once.
+
+    @ivar plan: The plan.
+    @ivar daemon: The Jet daemon.
+    @ivar server: The JSTP server, or L{None}.
+    """
+
+    _log = Logger()
+
+    def __init__(self, plan: Plan, reactor: Any) -> None:
+        self.plan = plan
+        self._reactor = reactor
+        self.daemon = Daemon(
+            policy=plan.policy, name=plan.name, fetchMode=plan.fetchMode, limits=plan.limits, reactor=reactor
+        )
+        self.server: Server | None = None
+        self._busApplication: Any = None
+        self._webSockets: WebSocketLinkFactory | None = None
+        if plan.jstp is not None:
+            self.server = self._makeServer(plan.jstp)
+        self._isOpen = False
+        self._isEnding = False
+        self._sitePorts: list[IListeningPort] = []
+        self._figures: Any = None
+        self._site: Any = None
+        self._states: Any = None
+        if plan.web or plan.metricsGroup is not None:
+            self._figures = makeFigures(self.daemon, [] if self.server is None else [self.server])
+        if plan.web:
+            self._site = makeSite(self._figures, self.trouble)
+        if plan.metricsGroup is not None:
+            self._states = makeStatusStates(self.daemon, self._figures, plan.metricsGroup, reactor)
+
+    def _makeServer(self, side: JstpSide) -> Server:
+        self._busApplication = makeBusApplication(self.daemon, self.plan.policy)
+        own = [] if self._busApplication is None else [self._busApplication.application]
+        server = createServer(
+            [*own, *side.applications],
+            authPolicy=makeLogins(self.plan.policy),
+            sessionStorageProvider=side.storage,
+            sessionDurability=side.durability,
+            limits=side.limits,
+            reactor=self._reactor,
+        )
+        if side.webSocketListeners:
+            # One server for both: who comes back by the other way finds everything as it was.
+            guard = OriginRules(self.plan.origins).check
+            self._webSockets = server.addFactory(
+                lambda receiver: webSocketFactory(receiver, side.limits, self._reactor, guard=guard)
+            )
+        if self._busApplication is not None:
+            self._busApplication.serve(server)
+        return server
+
+    # Beginning
+
+    def bind(self) -> Deferred[None]:
+        """
+        Bind all ports, which take no connections yet.
+
+        @return: Fails with what prevents one of them; then L{hangUp} gives back the others.
+        """
+        return Deferred.fromCoroutine(self._bind())
+
+    async def _bind(self) -> None:
+        self._isEnding = False
+        for _, _, listener in self.plan.listeners():
+            listener.isHeld = True
+        if self.plan.jet is not None:
+            await self._bindJet(self.plan.jet)
+        if self.plan.jstp is not None and self.server is not None:
+            for listener in self.plan.jstp.listeners:
+                await self.server.listen(listener)
+            for listener in self.plan.jstp.webSocketListeners:
+                await self.server.listen(listener, self._webSockets)
+        for listener in self.plan.web:
+            self._sitePorts.append(await listener.listen(self._site))
+
+    async def _bindJet(self, side: JetSide) -> None:
+        await self.daemon.listen(
+            endpoints=side.listeners,
+            wsEndpoints=side.webSocketListeners,
+            wsPingInterval=side.wsPingInterval,
+            origins=self.plan.origins or None,
+            dialect=side.dialect,
+        )
+
+    def prepare(self) -> Deferred[None]:
+        """
+        Get ready what connections rely on: the session storage.
+
+        @return: Fails as the storage does, with L{StorageUnavailable<jetjstp.interfaces.StorageUnavailable>} as a rule.
+        """
+        start = getattr(self.plan.jstp and self.plan.jstp.storage, "start", None)
+        return maybeDeferred(start or (lambda: None)).addCallback(lambda _: None)
+
+    def open(self) -> None:
+        """Take connections."""
+        self._isOpen = True
+        for _, _, listener in self.plan.listeners():
+            listener.open()
+        if self._states is not None:
+            self._states.start()
+
+    def announce(self, name: str) -> Deferred[None]:
+        """Announce where Jet is spoken, see L{Daemon.announce}."""
+        return maybeDeferred(self.daemon.announce, name)
+
+    # Meanwhile
+
+    def trouble(self) -> str | None:
+        """Why not everything can be done now; L{None} if it can."""
+        if self._isEnding:
+            return "stopping"
+        if not self._isOpen:
+            return "starting"
+        found = getattr(self.plan.jstp and self.plan.jstp.storage, "trouble", None)
+        return None if found is None else str(found)
+
+    def counts(self) -> tuple[int, int]:
+        """How many Jet peers and how many JSTP clients are connected."""
+        return len(self.daemon.peers), 0 if self.server is None else len(self.server.getClientsArray())
+
+    def rechecks(self) -> list[Callable[[], Any]]:
+        """What is to be called after the policy has other users: each says how many peers it has dropped."""
+        found = (getattr(part, "recheck", None) for part in (self.daemon, self._busApplication))
+        return [each for each in found if each is not None]
+
+    # Ending
+
+    def hangUp(self) -> Deferred[None]:
+        """Take no more connections, say goodbye to all that there are, and save the sessions; fires when it is done."""
+        return Deferred.fromCoroutine(self._hangUp())
+
+    async def _hangUp(self) -> None:
+        self._isOpen, self._isEnding = False, True
+        closing: list[Deferred[Any]] = []
+        if self._states is not None:
+            closing.append(self._orLog(self._states.stop))
+        if self._busApplication is not None:
+            # First: that the peers of the bus leave now is nothing for clients that come back to the next process.
+            closing.append(self._orLog(self._busApplication.close))
+        if self._webSockets is not None:
+            self._webSockets.closeCode = GOING_AWAY
+        ports, self._sitePorts = self._sitePorts, []
+        closing += [self._orLog(port.stopListening) for port in ports]
+        closing.append(self._orLog(self.daemon.close))
+        if self.server is not None:
+            closing.append(self._orLog(self.server.close))
+        await DeferredList(closing)
+
+    def finish(self) -> Deferred[None]:
+        """Close the session storage; fires when it has everything."""
+        close = getattr(self.plan.jstp and self.plan.jstp.storage, "close", None)
+        return self._orLog(close or (lambda: None)).addCallback(lambda _: None)
+
+    def _orLog(self, close: Callable[[], Any]) -> Deferred[Any]:
+        def failed(failure: Failure) -> None:
+            self._log.failure("while stopping", failure)
+
+        return maybeDeferred(close).addErrback(failed)

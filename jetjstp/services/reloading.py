@@ -1,0 +1,127 @@
+"""
+Reading the users anew while everything goes on: SIGHUP.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger, LogLevel
+
+from jetjstp.loglines import tell
+
+__all__ = ["HangUpSignal", "Reloading"]
+
+
+class Reloading:
+    """
+    Has a policy read its users anew, and then those peers dropped whose rights are others now.
+
+    What goes wrong is one line in the log, and everything stays as it was.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, policy: object, policyName: str | None, rechecks: Callable[[], Iterable[Callable[[], Any]]]
+    ) -> None:
+        """
+        @param policy: If it has C{reload}, that is called. It raises L{ValueError} with one line if the users are
+            broken, and keeps the old ones.
+        @param policyName: What the policy is called in the log.
+        @param rechecks: Gives what is called after that; each says how many peers it has dropped, now or later.
+        """
+        self._policy = policy
+        self._policyName = policyName
+        self._rechecks = rechecks
+        self._isRunning = False
+        self._isWanted = False
+
+    def reload(self) -> Deferred[None]:
+        """
+        Do it; or, while it is being done, once more after that.
+
+        @return: Fires when it is done. Never fails.
+        """
+        return Deferred.fromCoroutine(self._reload())
+
+    async def _reload(self) -> None:
+        self._isWanted = True
+        if self._isRunning:
+            return
+        self._isRunning = True
+        try:
+            while self._isWanted:
+                self._isWanted = False
+                await self._reloadOnce()
+        finally:
+            self._isRunning = False
+
+    async def _reloadOnce(self) -> None:
+        reload = getattr(self._policy, "reload", None)
+        if reload is None:
+            reason = "there is no --auth-policy" if self._policy is None else "this policy reads nothing anew"
+            tell(self._log, "not-reloaded", policy=self._policyName, reason=reason)
+            return
+        try:
+            await maybeDeferred(reload)
+        except ValueError as error:
+            tell(
+                self._log,
+                "not-reloaded",
+                level=LogLevel.error,
+                policy=self._policyName,
+                reason=f"{error}; the users stay as they were",
+            )
+            return
+        except Exception:
+            self._log.failure("the policy failed to reload; the users may be as they were")
+            return
+        dropped = 0
+        for recheck in self._rechecks():
+            try:
+                dropped += await maybeDeferred(recheck)
+            except Exception:
+                self._log.failure("the rights of peers could not be looked at again")
+        tell(self._log, "reloaded", policy=self._policyName, dropped=dropped)
+
+
+class HangUpSignal:
+    """
+    SIGHUP, as long as somebody wants it: it then calls a function in a turn of the reactor, and ends nothing.
+    """
+
+    def __init__(self, reactor: Any, call: Callable[[], object]) -> None:
+        self._reactor = reactor
+        self._call = call
+        self._previous: Any = None
+        self._isInstalled = False
+
+    def install(self) -> None:
+        """
+        Begin. Only where signals belong to us: in the main thread, under the reactor that the whole process has.
+        """
+        from twisted.internet import reactor
+
+        if self._isInstalled or self._reactor is not reactor or not _isMainThread():
+            return
+        self._previous = signal.signal(signal.SIGHUP, self._received)
+        self._isInstalled = True
+
+    def restore(self) -> None:
+        """Have the signal do again what it did before."""
+        if self._isInstalled:
+            # None: whoever had it was not Python.
+            signal.signal(signal.SIGHUP, signal.SIG_DFL if self._previous is None else self._previous)
+            self._isInstalled = False
+
+    def _received(self, number: int, frame: object) -> None:
+        self._reactor.callFromThread(self._call)
+
+
+def _isMainThread() -> bool:
+    return threading.current_thread() is threading.main_thread()
