@@ -4,6 +4,7 @@ C{systemctl}, and what else of systemd a page uses, on a machine where none of i
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -64,8 +65,8 @@ class Services:
 
 
 def makeSysusers(commands: Path, root: Path) -> None:
-    """Put C{systemd-sysusers} into a folder of commands: it works below another root. Nothing, where there is none."""
-    program = shutil.which("systemd-sysusers") or "true"
+    """Put C{systemd-sysusers} into a folder of commands: it works below another root. It does nothing where it cannot."""
+    program = (os.geteuid() == 0 and shutil.which("systemd-sysusers")) or "true"
     file = commands / "systemd-sysusers"
     file.write_text(f'#!/bin/sh\nexec "{program}" --root="{root}" "$@"\n')
     file.chmod(0o755)

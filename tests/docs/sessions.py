@@ -42,7 +42,7 @@ LOOP = r"""stty -echo; trap : INT; s=0
 printf '\036'
 while IFS= read -r line; do eval "(exit $s)"$'\n'"$line"; s=$?; printf '\036'; done"""
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds to wait for what has to come."""
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from jetjstp.services.jetoptions import DEFAULT_LISTEN, DEFAULT_LISTEN_WEBSOCKET
 from tests.storage.redisserver import RedisServer, requireRedis
 from tests.test_packaging import NOT_SOURCES
 
@@ -38,6 +39,8 @@ def freePort() -> str:
 class RunningTests(PageTestCase):
     """The page, with folders and ports in the place of those of the machine."""
 
+    timeout = 300.0
+
     def setUp(self) -> None:
         """The folders are below a scratch folder, with a short path because of UNIX sockets."""
         super().setUp()
@@ -62,7 +65,9 @@ class RunningTests(PageTestCase):
         self.addCleanup(self.services.end)
 
     def mapped(self, text: str) -> str:
-        """A text with our folders and ports."""
+        """A text with our folders and ports, also where a port is the usual one and not named."""
+        listen = f"--listen {DEFAULT_LISTEN} --listen-websocket {DEFAULT_LISTEN_WEBSOCKET}"
+        text = re.sub(r"(?m)^(    \$ twistd -n jet)$", rf"\1 {listen}", text)
         folders = "|".join(map(re.escape, FOLDERS))
         text = re.sub(rf"(?<![\w.-])({folders})\b", lambda match: f"{self.root}{match[0]}", text)
         text = re.sub(rf"\b({'|'.join(PORTS)})\b", lambda match: self.ports[match[0]], text)
@@ -70,11 +75,11 @@ class RunningTests(PageTestCase):
         return text.replace("root:jet", f"{os.getuid()}:{os.getgid()}")
 
     async def shell(self, name: str) -> Shell:
-        """A terminal that knows nothing of the checkout: what is used is what was installed."""
+        """A terminal that knows our port, and nothing of the checkout: what is used is what was installed."""
         isNew = name not in self.shells
         shell = await super().shell(name)
         if isNew:
-            shell.type("unset PYTHONPATH")
+            shell.type(f"unset PYTHONPATH; export JETCTL_URL=jet://localhost:{self.ports['11122']}")
             await shell.see(END)
         return shell
 
