@@ -31,11 +31,15 @@ def makeFromString(interface: InterfaceClass, description: str, reactor: IReacto
     Make what a description asks for.
 
     @param interface: The interface of the factories to choose from, such as L{IAuthPolicyFactory}.
-    @param description: The name of a factory and what it is to be given, separated by a colon.
+    @param description: The name of a factory and what it is to be given, separated by a colon. Or something that has
+        its own colon, a URL: of the C{schemes} that a factory has, if it has any, and is given as a whole.
     @raise ValueError: Nobody has that name, or the argument is of no use; the message names the thing and the remedy.
     """
     name, _, argument = description.partition(":")
     factories = _factories(interface)
+    for factory in factories.values():
+        if name in getattr(factory, "schemes", ()):
+            return factory.make(description, reactor)
     if name not in factories:
         known = ", ".join(factories) or "none"
         raise ValueError(f"there is no {name!r} to choose; known are: {known}")

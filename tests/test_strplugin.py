@@ -24,6 +24,7 @@ class Choice:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.schemes: tuple[str, ...] = ()
         self.help = f"what {name} is\nin two lines"
 
     def make(self, argument: str, reactor: IReactorTime) -> Any:
@@ -45,6 +46,15 @@ class MakeFromStringTests(SynchronousTestCase):
         clock = Clock()
         for description, argument in (("first:a:b=c", "a:b=c"), ("first:", ""), ("first", "")):
             self.assertEqual(makeFromString(IAuthPolicyFactory, description, clock), ("first", argument, clock))
+
+    def test_schemes(self) -> None:
+        """A URL goes as a whole to the factory that has its scheme."""
+        choice = Choice("second")
+        choice.schemes = ("seconds",)
+        self.patch(strplugin, "getPlugins", lambda interface: iter([choice, Choice("first")]))
+        clock = Clock()
+        made = makeFromString(IAuthPolicyFactory, "seconds://host/1", clock)
+        self.assertEqual(made, ("second", "seconds://host/1", clock))
 
     def test_unknown(self) -> None:
         """A name that nobody has is told, with those that there are, but not what follows it."""

@@ -54,6 +54,11 @@ class Listener:
         try:
             self._endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
         except Exception as error:
+            if description.startswith("systemd:") and isinstance(error, LookupError):
+                raise ValueError(
+                    f"{option} {description!r}: this process was given no such socket; let systemd start it by a "
+                    "socket unit, or name an address"
+                ) from None
             # Twisted's parsers, and those of others, raise whatever comes: a missing certificate, a wrong keyword.
             hint = f"did you mean tcp:{description}?" if description.isdigit() else f"write it like {EXAMPLE}"
             raise ValueError(f"{option} {description!r} is no usable endpoint: {reasonOf(error)}; {hint}") from None

@@ -38,6 +38,7 @@ class Assembly:
     @ivar plan: The plan.
     @ivar daemon: The Jet daemon.
     @ivar server: The JSTP server, or L{None}.
+    @raise ValueError: Something that the plan needs is not installed; the message says what.
     """
 
     _log = Logger()
@@ -62,16 +63,16 @@ class Assembly:
         if plan.web or plan.metricsGroup is not None:
             self._figures = makeFigures(self.daemon, [] if self.server is None else [self.server])
         if plan.web:
-            self._site = makeSite(self._figures, self.trouble)
+            self._site = makeSite(self._figures, self.trouble, reactor)
         if plan.metricsGroup is not None:
             self._states = makeStatusStates(self.daemon, self._figures, plan.metricsGroup, reactor)
 
     def _makeServer(self, side: JstpSide) -> Server:
-        self._busApplication = makeBusApplication(self.daemon, self.plan.policy)
+        self._busApplication = makeBusApplication(self.daemon, self.plan.policy, self._reactor)
         own = [] if self._busApplication is None else [self._busApplication.application]
         server = createServer(
             [*own, *side.applications],
-            authPolicy=makeLogins(self.plan.policy),
+            authPolicy=makeLogins(self.plan.policy, self.daemon),
             sessionStorageProvider=side.storage,
             sessionDurability=side.durability,
             limits=side.limits,

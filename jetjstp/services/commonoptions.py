@@ -16,6 +16,7 @@ from jetjstp.jet.limits import Limits as JetLimits
 from jetjstp.links.exposure import beyondLoopback
 from jetjstp.links.listeners import Listener
 from jetjstp.links.origins import OriginRules
+from jetjstp.services.assembly import Assembly
 from jetjstp.services.checking import runCheck
 from jetjstp.services.optionlayers import Kind, LayeredOptions, LimitsTable
 from jetjstp.services.plan import Plan
@@ -23,12 +24,15 @@ from jetjstp.strplugin import describeChoices, makeFromString
 
 __all__ = ["CommonOptions"]
 
+SECURE = ("ssl:", "tls:")
+
 
 class CommonOptions(LayeredOptions):
     """
     What C{twistd jet} and C{twistd jstp} have in common.
 
-    C{postOptions} reads the file, lets the command assemble itself (L{assemble}), and fills in C{plan}, a L{Plan}.
+    C{postOptions} reads the file, lets the command say what it is to be (L{assemble}), and fills in C{plan}, a L{Plan},
+    and C{assembly}, the L{Assembly} that it comes down to.
     """
 
     kinds: ClassVar[dict[str, Kind]] = {
@@ -127,10 +131,26 @@ class CommonOptions(LayeredOptions):
     def postOptions(self) -> None:
         """Read the file, and make what can fail. With C{--check} that is all."""
         self.readConfig()
-        self["plan"] = self.assemble()
+        self["plan"] = plan = self.assemble()
+        self._refuseVainClientCa(plan)
+        try:
+            self["assembly"] = Assembly(plan, self.reactor)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         if self["check"]:
             # The reactor runs for that; what twistd does about processes and files has not begun.
-            runCheck(self["plan"], self.reactor)
+            runCheck(plan, self.reactor)
+
+    def _refuseVainClientCa(self, plan: Plan) -> None:
+        if self["clientCa"] is None:
+            return
+        if self["authPolicy"] is None:
+            raise UsageError("--client-ca has no effect, for nobody can log in; add --auth-policy, or drop it")
+        if not any(listener.description.startswith(SECURE) for _, _, listener in plan.listeners()):
+            raise UsageError(
+                "--client-ca has no effect, for no listener speaks TLS; add such as --listen "
+                "ssl:11122:privateKey=key.pem:certKey=cert.pem, or drop it"
+            )
 
     def assemble(self) -> Plan:
         """
@@ -167,8 +187,7 @@ class CommonOptions(LayeredOptions):
         @raise UsageError: That cannot be understood, or everybody could come in, and nobody said that this is wanted.
         """
         try:
-            # The place for --client-ca.
-            listeners = [Listener(self.reactor, option, each) for each in descriptions]
+            listeners = [self._listener(option, each) for each in descriptions]
         except ValueError as error:
             raise UsageError(str(error)) from None
         if self["authPolicy"] is None and not self["anonymous"]:
@@ -179,6 +198,11 @@ class CommonOptions(LayeredOptions):
                         "with --auth-policy users:FILE or --anonymous, or stay on this one with interface=127.0.0.1"
                     )
         return listeners
+
+    def _listener(self, option: str, description: str) -> Listener:
+        asks = self["clientCa"] is not None and description.startswith(SECURE)
+        more = {"clientCa": self["clientCa"]} if asks else {}
+        return Listener(self.reactor, option, description, **more)
 
     def policy(self) -> Any:
         """

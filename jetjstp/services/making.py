@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from twisted.application.service import IService
 
-from jetjstp.services.assembly import Assembly
 from jetjstp.services.notifying import notifierFromEnvironment
 from jetjstp.services.running import DaemonService, FailingService
 
@@ -28,7 +27,7 @@ def serviceOf(options: JstpOptions) -> IService:
     reactor = options.reactor
     if options["broken"] is not None:
         return FailingService(options.command, options["broken"].message, options["broken"].failure)
-    return DaemonService(Assembly(options["plan"], reactor), notifierFromEnvironment(os.environ, reactor), reactor)
+    return DaemonService(options["assembly"], notifierFromEnvironment(os.environ, reactor), reactor)
 
 
 def remarksOn(options: JstpOptions, isUnasked: bool) -> list[str]:

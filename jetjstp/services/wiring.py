@@ -16,16 +16,18 @@ from jetjstp.jstp.server import Server
 __all__ = ["makeBusApplication", "makeFigures", "makeLogins", "makeSite", "makeStatusStates"]
 
 
-def makeLogins(policy: IAuthPolicy | None) -> Any:
-    """What JSTP servers ask who somebody is; L{None} if nobody can log in."""
+def makeLogins(policy: IAuthPolicy | None, daemon: Daemon) -> Any:
+    """
+    What JSTP servers ask who somebody is; L{None} if nobody can log in. Wrong logins count together with those of Jet.
+    """
     make = _find("jstplogins", "JstpLogins")
-    return None if policy is None or make is None else make(policy)
+    return None if policy is None or make is None else make(policy, getattr(daemon, "attempts", None))
 
 
-def makeBusApplication(daemon: Daemon, policy: IAuthPolicy | None) -> Any:
+def makeBusApplication(daemon: Daemon, policy: IAuthPolicy | None, reactor: Any) -> Any:
     """The application C{jet}: the bus for JSTP clients."""
     make = _find("busapplication", "BusApplication")
-    return None if make is None else make(daemon, policy)
+    return None if make is None else make(daemon, policy, reactor=reactor)
 
 
 def makeFigures(daemon: Daemon, servers: Sequence[Server]) -> Any:
@@ -34,10 +36,14 @@ def makeFigures(daemon: Daemon, servers: Sequence[Server]) -> Any:
     return None if make is None else make(daemon, servers)
 
 
-def makeSite(figures: Any, healthy: Callable[[], str | None]) -> Any:
-    """The web site with C{/healthz} and C{/metrics}."""
+def makeSite(figures: Any, healthy: Callable[[], str | None], reactor: Any) -> Any:
+    """
+    The web site with C{/healthz} and C{/metrics}.
+
+    @raise ValueError: What it needs is not installed; the message says what.
+    """
     make = _find("website", "statusSite")
-    return None if make is None else make(figures, healthy)
+    return None if make is None else make(figures, healthy, reactor)
 
 
 def makeStatusStates(daemon: Daemon, figures: Any, group: str, reactor: Any) -> Any:

@@ -204,6 +204,7 @@ class RedisStorageFactory:
     """Makes a L{RedisSessionStorage} of C{redis:URL}."""
 
     name = "redis"
+    schemes = ("rediss", "redis+unix")
     help = (
         "redis:URL  sessions on a Redis server, redis://HOST:PORT/NUMBER or redis+unix:///PATH?db=NUMBER;\n"
         f"a password from the environment ({PASSWORD_VARIABLE}) is seen by nobody else"

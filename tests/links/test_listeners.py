@@ -9,11 +9,11 @@ from typing import Any
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReadDescriptor, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
+from zope.interface import directlyProvides, implementer
 from zope.interface.verify import verifyObject
 
 from jetjstp.links.listeners import Listener, ListenFailed
@@ -82,7 +82,7 @@ class ListenerTests(SynchronousTestCase):
             ("tcp:1:2:3:4", "argument"),
             ("tcp:1:host=x", "host"),
             ("tcp:1\\", "write it like"),
-            ("systemd:domain=INET:index=7", "write it like"),
+            ("systemd:domain=INET:index=7", "no such socket"),
             ("ssl:11122:privateKey=no-such-key.pem", "no-such-key.pem"),
         ):
             with self.assertRaises(ValueError) as caught:
@@ -138,3 +138,43 @@ class ListenerTests(SynchronousTestCase):
             listener.description = description
             self.successResultOf(listener.listen(Factory()))
             self.assertEqual(str(listener), "127.0.0.1:4711 with TLS")
+
+
+class HeldTests(SynchronousTestCase):
+    """A L{Listener} that takes no connections yet."""
+
+    class Reading(Port):
+        """A port that can be told to wait."""
+
+        reads = True
+
+        def startReading(self) -> None:
+            """It takes connections."""
+            self.reads = True
+
+        def stopReading(self) -> None:
+            """It takes none."""
+            self.reads = False
+
+    def test_held(self) -> None:
+        """Connections wait in the queue of the port until the listener is opened."""
+        port = self.Reading(IPv4Address("TCP", "127.0.0.1", 1))
+        directlyProvides(port, IListeningPort, IReadDescriptor)
+        listener = listenerOf("tcp:1", port)
+        listener.isHeld = True
+        self.successResultOf(listener.listen(Factory()))
+        self.assertEqual((port.reads, listener.isHeld), (False, True))
+        listener.open()
+        self.assertEqual((port.reads, listener.isHeld), (True, False))
+
+    def test_opened(self) -> None:
+        """Without that they are taken at once, and ports that cannot wait take them in any case."""
+        port = self.Reading(IPv4Address("TCP", "127.0.0.1", 1))
+        directlyProvides(port, IListeningPort, IReadDescriptor)
+        self.successResultOf(listenerOf("tcp:1", port).listen(Factory()))
+        self.assertTrue(port.reads)
+        listener = listenerOf("tcp:1", Port(IPv4Address("TCP", "127.0.0.1", 1)))
+        listener.isHeld = True
+        self.successResultOf(listener.listen(Factory()))
+        listener.open()
+        self.assertFalse(listener.isHeld)

@@ -66,6 +66,10 @@ class OptionsTests(CommandLineTestCase):
         self.assertRefused(["--listen", "11122"], "--listen '11122'", "did you mean tcp:11122?")
         self.assertRefused(["--listen-websocket", "tpc:11123", "--anonymous"], "--listen-websocket 'tpc:11123'")
 
+    def test_noInheritedSocket(self) -> None:
+        """A socket that systemd should have passed on and has not is told as that."""
+        self.assertRefused(["--listen", "systemd:domain=INET:index=0"], "--listen 'systemd:", "socket unit")
+
     def test_exposure(self) -> None:
         """A listener that other machines can reach needs a policy or the word that none is wanted."""
         for option in ("--listen", "--listen-websocket"):
@@ -220,3 +224,13 @@ class MakeServiceTests(CommandLineTestCase):
         self.assertNotIn(path, remarks)
         self.assertNotIn("only this machine", remarks)
         self.assertEqual(plan.policyName, "users")
+
+
+class ClientCaTests(CommandLineTestCase):
+    """C{--client-ca}."""
+
+    def test_vain(self) -> None:
+        """Certificates are logins: it needs a policy, and a listener with TLS."""
+        self.assertRefused(["--client-ca", "ca.pem"], "--client-ca", "--auth-policy")
+        policy = ["--auth-policy", f"users:{self.file('{}')}"]
+        self.assertRefused(["--client-ca", "ca.pem", "--listen", "unix:a", *policy], "--client-ca", "TLS", "ssl:11122")
