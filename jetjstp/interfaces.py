@@ -23,6 +23,8 @@ from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from jetjstp.jstp.session import Entry, Session
 
 __all__ = [
@@ -42,7 +44,13 @@ __all__ = [
 
 
 class MessageLink(Protocol):
-    """A connection that carries whole messages, in both directions."""
+    """
+    A connection that carries whole messages, in both directions.
+
+    A link may have two members besides, which say who the other side is: C{handshakeAuth}, the auth object of its
+    WebSocket handshake, and C{peerCertificate}, the L{cryptography.x509.Certificate} that TLS has verified; either may
+    be L{None}.
+    """
 
     kind: str
     """How a message becomes a frame: links of one kind share ready frames."""
@@ -110,6 +118,10 @@ class Identity:
     callGroups: frozenset[str] = frozenset()
     auth: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
+    def __hash__(self) -> int:
+        """Of the name alone, which is quick: rights are looked up by identity all the time."""
+        return hash(self.name)
+
 
 class LoginFailed(Exception):
     """A login was refused. The message never holds the password."""
@@ -124,7 +136,21 @@ class WrongPassword(LoginFailed):
 
 
 class IAuthPolicy(Interface):
-    """Decides who a peer is."""
+    """
+    Decides who a peer is.
+
+    Only C{login} has to be there; whether a policy has more is found out by looking for it, it need not declare the
+    interface. Without C{certificate} nobody is known by a certificate, and without C{identify} a user who has logged in
+    stays who he is.
+
+    A policy may have two members besides:
+
+      - C{reload()} reads anew what the policy has read from elsewhere. It raises C{ValueError}, with one line that
+        names the thing and no password, if that is of no use; then everything is as before. Whoever calls it goes on
+        with C{Daemon.recheck}, which lets go of the peers whose rights have changed.
+      - C{pathRules}: L{jetjstp.jet.PathRules} or L{None}, where the members of groups may do something. It is read when
+        a daemon is made, and at each C{Daemon.recheck}.
+    """
 
     def login(user: str, password: str, address: str) -> Deferred[Identity | None]:
         """
@@ -133,6 +159,24 @@ class IAuthPolicy(Interface):
         @param address: Where the peer is, as L{MessageLink.address}.
         @return: Fires with the identity; with L{None} for a user who is known but has no rights of his own (in Jet, a
             user without C{auth}); fails with L{UnknownUser} or L{WrongPassword}.
+        """
+
+    def certificate(x509: Certificate, address: str) -> Deferred[Identity | None]:
+        """
+        Recognise who presents a certificate.
+
+        @param x509: A client's certificate (C{cryptography.x509.Certificate}) that TLS has verified: it is signed by
+            whom the listener trusts, has not expired, and the client has its key.
+        @return: Fires with the identity; with L{None} if it is nobody's, or that of a user without rights of his own;
+            fails with L{LoginFailed} if the connection is not to go on.
+        """
+
+    def identify(user: str) -> Deferred[Identity | None]:
+        """
+        Say who a user is who has logged in before, and need not do it again: a session that comes back, a peer that is
+        connected while the users change.
+
+        @return: As of C{login}; fails with L{UnknownUser} if there is no such user any more.
         """
 
 
@@ -192,7 +236,9 @@ class IFencedSessionStorage(ISessionStorage):
     session, and has the session until another server takes it. A new session is given with C{set}, then taken. C{set}
     ends the earlier taking: it is for sessions that are not there yet.
 
-    A provider that has all three methods is used in this way.
+    A provider that has all three methods is used in this way. It may also have C{delete(id, epoch)}: forget a session,
+    for the one who has it, with a L{SessionTaken} as of C{record}. It is called instead of C{release} when a session
+    has become useless, as more waits for its client than the limits allow; without it another server may still find it.
     """
 
     def take(id: str, server: str) -> tuple[Session, int] | Deferred[tuple[Session, int] | None] | None:

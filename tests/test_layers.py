@@ -24,7 +24,9 @@ LAYERS = {
     # 0: what everything may use
     "jetjstp": 0,
     "jetjstp._version": 0,
+    "jetjstp.causes": 0,
     "jetjstp.errors": 0,
+    "jetjstp.figure": 0,
     "jetjstp.lazynames": 0,
     # 1: bytes and messages
     "jetjstp.bounds": 1,
@@ -72,6 +74,7 @@ LAYERS = {
     "jetjstp.interfaces": 4,
     "jetjstp.jstp.calling": 4,
     "jetjstp.jstp.recording": 4,
+    "jetjstp.logins": 4,
     # 5: what plugs into those seams: the only code that touches a transport, who may come in, how others are found
     "jetjstp.browsing": 5,
     "jetjstp.links": 5,
@@ -83,6 +86,7 @@ LAYERS = {
     "jetjstp.storage.*": 5,
     # 6: links meet cores
     "jetjstp.jet.connecting": 6,
+    "jetjstp.jet.gate": 6,
     "jetjstp.jet.protocol": 6,
     "jetjstp.jstp.carrier": 6,
     "jetjstp.jstp.heartbeat": 6,
@@ -106,6 +110,7 @@ LAYERS = {
     "jetjstp.jet.content": 7,
     "jetjstp.jet.daemon": 7,
     "jetjstp.jet.fetcher": 7,
+    "jetjstp.jet.figures": 7,
     "jetjstp.jet.finding": 7,
     "jetjstp.jet.peer": 7,
     "jetjstp.jet.peerservice": 7,
@@ -116,6 +121,7 @@ LAYERS = {
     "jetjstp.jstp.clientside": 7,
     "jetjstp.jstp.connection": 7,
     "jetjstp.jstp.dialing": 7,
+    "jetjstp.jstp.figures": 7,
     "jetjstp.jstp.keeping": 7,
     "jetjstp.jstp.net": 7,
     "jetjstp.jstp.offering": 7,

@@ -20,8 +20,10 @@ from jetjstp.cli.exitcodes import FAILED, CommandFailed
 from jetjstp.cli.holding import groups
 from jetjstp.cli.output import Output
 from jetjstp.cli.passwordprompt import askForPassword
+from jetjstp.jet.pathrules import PathRules
 from jetjstp.policies.passwords import hashPassword
 from jetjstp.policies.users import checkUsers
+from jetjstp.policies.usersfile import isWrapped
 
 __all__ = ["Passwd"]
 
@@ -41,7 +43,8 @@ class Passwd(LocalCommand):
         "adds the user if there is none of that name. Asks for the password twice; without a terminal it is the first "
         "line of the standard input. The file is replaced as a whole and keeps its mode; a new one can be read by its "
         "owner only. With FILE - nothing is written, and the hash is printed.\n\n"
-        "Files in JSON only: TOML is edited by hand, so that its comments stay. The daemon reads it when it starts."
+        "Files in JSON only: TOML is edited by hand, so that its comments stay. What else the file holds, such as "
+        "groups with their rules, is kept. The daemon reads it when it starts, and when it is told to (SIGHUP)."
     )
     optParameters = [
         [
@@ -103,7 +106,7 @@ class Passwd(LocalCommand):
             _replace(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         except OSError as error:
             raise CommandFailed(FAILED, f"{self.file}: cannot be written ({error.strerror})") from None
-        output.say(f"{self.file}: {self.newUser} {did}; the daemon reads it when it starts")
+        output.say(f"{self.file}: {self.newUser} {did}; the daemon reads it when it starts, and on SIGHUP")
 
     def _give(self, users: dict[str, Any], password: str) -> None:
         user = users.setdefault(self.newUser, {})
@@ -125,14 +128,11 @@ def _read(path: Path, shown: str) -> tuple[dict[str, Any], dict[str, Any]]:
         raise CommandFailed(
             FAILED, f"{shown}: not JSON ({error}); correct it, or edit it by hand if it is something else"
         ) from None
-    users = content
-    if isinstance(content, dict):
-        inner = content.get("users")
-        # There may also be a user whose name is "users": who has a password, and that is no object.
-        if isinstance(inner, dict) and not isinstance(inner.get("password"), str):
-            users = inner
+    users = content["users"] if isinstance(content, dict) and isWrapped(content) else content
     try:
         checkUsers(users)
+        if users is not content:
+            PathRules(content.get("groups", {}))
     except (ValueError, AttributeError, TypeError) as error:
         raise CommandFailed(FAILED, f"{shown}: no users file, {error}; correct it first") from None
     return content, users

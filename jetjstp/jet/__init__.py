@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jetjstp.jet.daemon import Daemon
     from jetjstp.jet.fetcher import Entry, Fetcher, Notification
     from jetjstp.jet.limits import Limits
+    from jetjstp.jet.pathrules import PathRules
     from jetjstp.jet.peer import Peer
     from jetjstp.jet.peererrors import (
         AlreadyFetching,
@@ -62,6 +63,7 @@ __all__ = [
     "NotOwner",
     "Notification",
     "Occupied",
+    "PathRules",
     "Peer",
     "PeerError",
     "PeerTimeout",
@@ -79,6 +81,7 @@ _HOMES = {
     "Limits": "jetjstp.jet.limits",
     "Method": "jetjstp.jet.content",
     "Notification": "jetjstp.jet.fetcher",
+    "PathRules": "jetjstp.jet.pathrules",
     "Peer": "jetjstp.jet.peer",
     "SetResult": "jetjstp.jet.content",
     "State": "jetjstp.jet.content",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jetjstp.jet.elements import Element
     from jetjstp.jet.fetching import Fetch
 
-__all__ = ["Backlog", "Event"]
+__all__ = ["Backlog", "Event", "Pool"]
 
 ENTRY_COST = 256
 """Bytes that an entry without a frame counts for: what the queue spends on it."""
@@ -73,6 +73,7 @@ class Backlog:
         self.size = 0
         self.overflowed: Callable[[], None] | None = None
         self._limit = limit
+        self._pool: Pool | None = None
         self._queue: dict[_Key, bytes | _Pending] = {}
         self._serial = 0
 
@@ -85,9 +86,37 @@ class Backlog:
         self._queue[self._serial] = frame
         self._grow(len(frame))
 
+    def join(self, pool: Pool, besides: int) -> None:
+        """
+        From now on count for a pool, too.
+
+        @param besides: Bytes that are held for the same client elsewhere.
+        """
+        self.leave()
+        self._pool = pool
+        pool.add(self, besides)
+
+    def leave(self) -> None:
+        """Count for no pool any more."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.remove(self)
+
     def _grow(self, size: int) -> None:
         self.size += size
-        if self.size > self._limit and self.overflowed is not None:
+        if self.size > self._limit:
+            self.overflow()
+        if self._pool is not None:
+            self._pool.grow(size)
+
+    def _shrink(self, size: int) -> None:
+        self.size -= size
+        if self._pool is not None:
+            self._pool.shrink(size)
+
+    def overflow(self) -> None:
+        """It holds too much."""
+        if self.overflowed is not None:
             overflowed, self.overflowed = self.overflowed, None
             overflowed()
 
@@ -110,7 +139,7 @@ class Backlog:
             if event is Event.REMOVE:
                 known = element if pending.event is Event.CHANGE else pending.removed
                 if known is None:  # it came and went unseen
-                    self.size -= ENTRY_COST
+                    self._shrink(ENTRY_COST)
                     return
                 news = _Pending(fetch, known, None, None)
             elif event is Event.ADD:
@@ -134,14 +163,49 @@ class Backlog:
             entry = self._queue.pop(key)
             if isinstance(entry, bytes):
                 frames = [entry]
-                self.size -= len(entry)
+                self._shrink(len(entry))
             else:
                 frames = entry.frames()
-                self.size -= ENTRY_COST
+                self._shrink(ENTRY_COST)
             taken += frames
             total += sum(map(len, frames))
         return taken
 
     def clear(self) -> None:
         self._queue.clear()
+        self._shrink(self.size)
+
+
+class Pool:
+    """
+    What several backlogs may hold together, so that many clients that take nothing cost no more memory than is known.
+    When it is too much, the largest of them overflows.
+
+    @ivar size: Bytes that they hold.
+    """
+
+    def __init__(self, limit: int) -> None:
         self.size = 0
+        self._limit = limit
+        self._members: dict[Backlog, int] = {}
+
+    def add(self, backlog: Backlog, besides: int) -> None:
+        """Only for L{Backlog.join}."""
+        self._members[backlog] = besides
+        self.grow(backlog.size + besides)
+
+    def remove(self, backlog: Backlog) -> None:
+        """Only for L{Backlog.leave}."""
+        self.size -= backlog.size + self._members.pop(backlog)
+
+    def grow(self, size: int) -> None:
+        """One of them holds more."""
+        self.size += size
+        while self.size > self._limit and self._members:
+            largest = max(self._members, key=lambda backlog: backlog.size + self._members[backlog])
+            largest.leave()
+            largest.overflow()
+
+    def shrink(self, size: int) -> None:
+        """One of them holds less."""
+        self.size -= size

@@ -10,40 +10,58 @@ calls L{Bus.work} while there is any, and L{Bus.expire} when its deadline has co
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import NamedTuple
 
 from msgspec import UNSET, DecodeError, Raw, UnsetType
 from twisted.logger import Logger
 
+from jetjstp.causes import Cause
 from jetjstp.jet.access import Groups, May, mayAccess
 from jetjstp.jet.backlog import Backlog
+from jetjstp.jet.batches import PIECE, Batch, objectsOf
 from jetjstp.jet.clients import Client, Outlet
 from jetjstp.jet.dialects import NODE_JET_2, Dialect
 from jetjstp.jet.elements import Elements, Removed
 from jetjstp.jet.errors import PARSE_ERROR, JetError, LimitExceeded, internalError
 from jetjstp.jet.fetches import Fetches
-from jetjstp.jet.jsontext import UNREADABLE, itemsOf, quote, tooDeep
+from jetjstp.jet.jsontext import UNREADABLE, quote, tooDeep
 from jetjstp.jet.limits import Limits
-from jetjstp.jet.logins import FailedLogins
 from jetjstp.jet.nodejet3 import NODE_JET_3, speaksNodeJet3
-from jetjstp.jet.requests import Response, decode, explain, idOf
+from jetjstp.jet.requests import Call, Response, Set, decode, explain, idOf
 from jetjstp.jet.routing import Routes
 from jetjstp.jet.services import SERVICES
 from jetjstp.jet.slices import BLOCKED, STEP, STRIDE, Job, Slices, Waiting
 
-__all__ = ["Authenticate", "Bus", "Drop", "Effect", "PauseReading", "ResumeReading"]
+__all__ = ["Authenticate", "Bus", "Drop", "Effect", "Login", "PauseReading", "ResumeReading"]
 
 PROTOCOL_VERSION = "1.1.0"
 
 LOAD = 16 * 1024 * 1024
 """Bytes that may go into outboxes before they are written, however many messages are waiting."""
 
+UNPACKING = 256
+"""What a byte of a batch adds to that: to take thousands of batches apart takes time, even if nothing is in them."""
+
 SPILL = 256 * 1024
 """Bytes that a client which is catching up is sent at a time."""
 
 
+class Login(Enum):
+    """How a login went."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """The policy says no."""
+    UNSEEN = "unseen"
+    """There were too many wrong ones from that address: the policy was not asked."""
+    FAILED = "failed"
+    """The policy itself failed."""
+
+
 class Authenticate(NamedTuple):
-    """Ask the policy; L{Bus.authenticated} or L{Bus.refused} is to follow."""
+    """Ask the policy; L{Bus.authenticated}, L{Bus.refused} or L{Bus.refusedUnseen} is to follow."""
 
     client: Client
     id: Raw | UnsetType
@@ -89,6 +107,9 @@ class Bus:
     @ivar now: The time of the last input, in seconds.
     @ivar effects: What is to be done outside, in order; whoever does it takes it out.
     @ivar dirty: The clients whose outbox is to be written; whoever writes takes them out.
+    @ivar owners: Clients without a peer: the daemon itself, as the owner of what it shows.
+    @ivar logins: How the logins went that were asked for.
+    @ivar dropped: How many clients were dropped, by why.
     """
 
     log = Logger()
@@ -114,7 +135,9 @@ class Bus:
         self._version = version
         self._slices = Slices(self._faulty)
         self.fetches = Fetches(self.elements, self._slices, may, self.limits, self._done)
-        self._failedLogins = FailedLogins(self.limits.failedLoginsPerMinute)
+        self.owners: list[Client] = []
+        self.logins = dict.fromkeys(Login, 0)
+        self.dropped = dict.fromkeys(Cause, 0)
         self._clients = 0
         self._shallow = 2 * self.limits.depth  # bytes in which text cannot nest too deeply
 
@@ -136,7 +159,7 @@ class Bus:
         backlog = Backlog(self.limits.hardLimit)
         client = Client(str(self._clients), outlet, dialect or NODE_JET_2, self.dirty, backlog)
         client.unheard = dialect is None
-        backlog.overflowed = lambda: self.drop(client, "it does not read what it asked for")
+        backlog.overflowed = lambda: self.drop(client, Cause.SLOW, "it does not read what it asked for")
         client.identity = identity
         return client
 
@@ -170,6 +193,7 @@ class Bus:
         @param identity: Who it is; L{None} for a user without rights of his own, which changes nothing.
         @param auth: What to answer.
         """
+        self.logins[Login.ACCEPTED] += 1
         if client.gone:
             return
 
@@ -192,8 +216,7 @@ class Bus:
         @param error: What to answer; L{None} if the policy itself failed, for which the peer is not to blame.
         """
         self.now = now
-        if error is not None:
-            self._failedLogins.note(client.address, now)
+        self.logins[Login.FAILED if error is None else Login.REFUSED] += 1
         if client.gone:
             return
         if error is None:
@@ -202,8 +225,42 @@ class Bus:
             self._error(client, idOf(id), error.body)
             client.failedLogins += 1
             if client.failedLogins >= self.limits.failedLogins:
-                self.drop(client, "too many failed logins", atOnce=False)
+                self.drop(client, Cause.LOGIN, "too many failed logins", atOnce=False)
         self._done(client)
+
+    def refusedUnseen(self, client: Client, id: Raw | UnsetType, limit: int, now: float) -> None:
+        """There were too many wrong logins from where the client is: its own was not looked at, and counts for none."""
+        self.now = now
+        self.logins[Login.UNSEEN] += 1
+        if not client.gone:
+            self._error(client, idOf(id), LimitExceeded("failedLoginsPerMinute", limit).body)
+            self._done(client)
+
+    def recognizing(self, client: Client) -> None:
+        """Somebody finds out who the client is; what it sends waits for L{recognized}."""
+        client.busy = True
+
+    def recognized(self, client: Client, identity: Groups | None, now: float) -> None:
+        """It is known who a client is, before anything that it sent was looked at; L{None} is nobody in particular."""
+        self.now = now
+        if not client.gone:
+            client.identity = identity
+            self._done(client)
+
+    def decideBy(self, may: May, clients: Iterable[Client]) -> None:
+        """
+        Have another function decide about access. For those who stay it has to decide as the old one: what their
+        fetches see is not looked through again.
+
+        @param clients: All clients.
+        """
+        if may is self.may:
+            return
+        self.may = may
+        self.fetches.decideBy(may)
+        for client in clients:
+            for fetch in client.fetches.values():
+                fetch.may = may
 
     def blocked(self, client: Client) -> None:
         """The link of a client takes no more for the time being."""
@@ -224,7 +281,8 @@ class Bus:
 
     def lost(self, client: Client, now: float) -> None:
         """
-        A client has left. What it owned is gone at once for every request; who fetches it is told in slices.
+        A client has left. What it owned is gone at once for every request; who waits for its answers, and who fetches
+        it, is told in slices.
         """
         if client.gone:
             return
@@ -236,15 +294,23 @@ class Bus:
         client.frames.clear()
         self._slices.resume(client)  # to let its jobs end
         self.fetches.endAll(client)
-        if client.elements:
-            self._slices.start(client, self._removeAll(client))
+        if client.routes or client.elements:
+            self._slices.start(client, self._leave(client))
+
+    def withdraw(self, client: Client, isWanted: Callable[[], bool]) -> None:
+        """
+        Remove what a client owns, which itself stays: it cannot be reached for the time being.
+
+        @param isWanted: Asked between slices whether to go on.
+        """
+        self._slices.start(client, self._removeAll(client, isWanted))
 
     def deadline(self) -> float | None:
         """When L{expire} is to be called."""
         return self.routes.deadline()
 
     def expire(self, now: float) -> None:
-        """The deadline has come."""
+        """The deadline has come. If much expires, the next one has come, too, when this is done."""
         self.now = now
         self.routes.expire(now)
 
@@ -261,7 +327,7 @@ class Bus:
         """Work for a client has failed in the middle: it cannot be served on by half."""
         assert isinstance(client, Client)
         self.log.failure("work for peer {id} could not be done", id=client.id)
-        self.drop(client, "work for it could not be done")
+        self.drop(client, Cause.FAULT, "work for it could not be done")
 
     # Answers
 
@@ -286,10 +352,11 @@ class Bus:
         if id is not None:
             client.send(client.dialect.error(id, error))
 
-    def drop(self, client: Client, reason: str, atOnce: bool = True) -> None:
+    def drop(self, client: Client, cause: Cause, reason: str, atOnce: bool = True) -> None:
         """End the connection of a client. What it has sent already is not looked at any more."""
         if not (client.dropped or client.gone):
             client.dropped = True
+            self.dropped[cause] += 1
             client.inbox.clear()
             self.effects.append(Drop(client, reason, atOnce))
 
@@ -301,8 +368,13 @@ class Bus:
         try:
             if not message.isascii():
                 message.decode("utf-8")
-            if len(message) > self._shallow and tooDeep(message, self.limits.depth):
-                raise ValueError("nested too deeply")
+            if len(message) > self._shallow:
+                if len(message) > PIECE and message.lstrip()[:1] == b"[":
+                    client.busy = True
+                    self._slices.start(client, self._survey(client, Batch(message, self.limits.depth)))
+                    return
+                if tooDeep(message, self.limits.depth):
+                    raise ValueError("nested too deeply")
             try:
                 request = decode(message)
             except DecodeError:
@@ -330,6 +402,8 @@ class Bus:
         try:
             SERVICES[type(request)](self, client, request, message)  # type: ignore[index]
         except JetError as error:
+            if isinstance(request, Set | Call):
+                self.routes.refused += 1
             self._error(client, idOf(request.id), error.body)
         except Exception:
             self.log.failure("a request of peer {id} could not be worked on", id=client.id)
@@ -337,7 +411,8 @@ class Bus:
 
     def _unpack(self, client: Client, batch: bytes) -> None:
         """A batch is worked on as if its members had come one by one; members that are no objects are skipped."""
-        members = [item for item in itemsOf(batch) if item.lstrip()[:1] == b"{"]
+        members = objectsOf(batch)
+        self.elements.load += UNPACKING * len(batch)
         done = 0
         while done < min(len(members), STRIDE) and not (client.busy or client.gone or client.dropped):
             if self.elements.load > LOAD:
@@ -346,6 +421,20 @@ class Bus:
             self._handle(client, members[done - 1])
         if not client.dropped:
             client.inbox.extendleft(reversed(members[done:]))
+
+    def _survey(self, client: Client, batch: Batch) -> Job:
+        """Look through a long batch before anything in it is worked on. Its members come when the client is read on."""
+        try:
+            for _ in batch.survey():
+                yield STEP
+                if client.gone or client.dropped:
+                    return
+        except UNREADABLE:
+            client.send(client.dialect.error(None, PARSE_ERROR))
+        else:
+            if batch:
+                client.inbox.appendleft(batch)
+        self._done(client)
 
     def _hold(self, client: Client) -> None:
         if not client.readingPaused:
@@ -362,7 +451,14 @@ class Bus:
         yield STEP  # what called us has just done its share
         while client.inbox and not client.busy:
             for _ in range(STRIDE):
-                self._handle(client, client.inbox.popleft())
+                message = client.inbox.popleft()
+                if isinstance(message, Batch):
+                    members = message.take()
+                    if message:
+                        client.inbox.appendleft(message)
+                    client.inbox.extendleft(reversed(members))
+                    break
+                self._handle(client, message)
                 if client.busy or not client.inbox or self.elements.load > LOAD:
                     break
             yield STEP
@@ -390,8 +486,6 @@ class Bus:
 
     def authenticate(self, client: Client, id: Raw | UnsetType, user: str, password: str) -> None:
         """Have a login checked; what the client sends meanwhile waits."""
-        if self._failedLogins.exceeded(client.address, self.now):
-            raise LimitExceeded("failedLoginsPerMinute", self.limits.failedLoginsPerMinute)
         client.busy = True
         self.effects.append(Authenticate(client, id, user, password))
 
@@ -422,10 +516,16 @@ class Bus:
         if not client.blocked:
             client.catchUp()
 
-    def _removeAll(self, client: Client) -> Job:
+    def _leave(self, client: Client) -> Job:
+        yield from self.routes.orphaned(client)
+        yield from self._removeAll(client, lambda: True)
+
+    def _removeAll(self, client: Client, isWanted: Callable[[], bool]) -> Job:
         elements = self.elements
         size = 0
         yield STEP
+        if not isWanted():
+            return
         for count, element in enumerate(list(client.elements.values())):
             if not element.removed:
                 elements.apply(Removed(element))
@@ -433,3 +533,5 @@ class Bus:
             if count % STRIDE == STRIDE - 1 or size > SPILL:
                 size = 0
                 yield STEP
+                if not isWanted():
+                    return

@@ -15,6 +15,7 @@ from jetjstp.jet.backlog import Backlog
 from jetjstp.jet.dialects import Dialect
 
 if TYPE_CHECKING:
+    from jetjstp.jet.batches import Batch
     from jetjstp.jet.elements import Element
     from jetjstp.jet.fetching import Fetch, FetchId
     from jetjstp.jet.routing import Route
@@ -47,6 +48,7 @@ class Client:
     @ivar gone: Whether the client has left; what it owned is gone with it.
     @ivar dropped: Whether its connection is being ended: what it sent is not looked at any more.
     @ivar elements: What it owns, in the order of adding.
+    @ivar elementBytes: How large that is; L{jetjstp.jet.elements.Elements} keeps count.
     @ivar fetches: What it fetches.
     @ivar frames: The outbox, ready to be written. The list itself stays the same, fetches refer to it.
     @ivar backlog: What waits for as long as the link does not take more.
@@ -68,6 +70,7 @@ class Client:
         "dialect",
         "dirty",
         "dropped",
+        "elementBytes",
         "elements",
         "failedLogins",
         "fetches",
@@ -102,6 +105,7 @@ class Client:
         self.gone = False
         self.dropped = False
         self.elements: dict[str, Element] = {}
+        self.elementBytes = 0
         self.fetches: dict[FetchId, Fetch] = {}
         self.routes: dict[bytes, Route] = {}
         self.pending: set[Route] = set()
@@ -110,7 +114,7 @@ class Client:
         self.backlog = backlog
         self.behind = False
         self.blocked = False
-        self.inbox: deque[bytes] = deque()
+        self.inbox: deque[bytes | Batch] = deque()
         self.busy = False
         self.reading = False
         self.catchingUp = False

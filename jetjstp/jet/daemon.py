@@ -29,21 +29,26 @@ from jetjstp.bounds import checkSeconds
 from jetjstp.discovery import Discovery
 from jetjstp.embedding import ListeningService
 from jetjstp.emitter import Emitter
+from jetjstp.figure import Figure
 from jetjstp.framing import LengthPrefixed
-from jetjstp.interfaces import IAuthPolicy
+from jetjstp.interfaces import IAuthPolicy, Identity
 from jetjstp.jet.announcing import Announcing, OpenPort, checkName
 from jetjstp.jet.bus import Bus
 from jetjstp.jet.dialects import NODE_JET_2, Dialect
+from jetjstp.jet.figures import jetFigures
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.nodejet3 import NODE_JET_3
-from jetjstp.jet.protocol import ConnectedPeer, JetServer
+from jetjstp.jet.ownstates import OwnStates
+from jetjstp.jet.protocol import ConnectedPeer, JetReceiver, JetServer
 from jetjstp.links.exposure import beyondLoopback, isPlainNetwork
 from jetjstp.links.origins import OriginRules, UpgradeRequest
 from jetjstp.links.settings import LinkSettings
 from jetjstp.links.stream import StreamFactory, StreamLink
+from jetjstp.links.traffic import Traffic
 from jetjstp.links.webside import WebSocketSide
 from jetjstp.links.website import WebSocketResource, hookOntoSite
 from jetjstp.links.websocket import WebSocketLinkFactory
+from jetjstp.logins import LoginAttempts
 from jetjstp.policies.users import UsersPolicy, checkAuth
 
 __all__ = ["DIALECTS", "TCP_PORT", "WEBSOCKET_PORT", "Daemon", "DialectName"]
@@ -81,7 +86,10 @@ class Daemon(Emitter):
 
     @param users: C{{name: {"password": ..., "auth": {"fetchGroups": [...], "setGroups": [...], "callGroups": [...]}}}}.
         A copy is kept.
-    @param policy: Who may log in, instead of C{users}.
+    @param policy: Who may log in, instead of C{users}; with path rules, if it has C{pathRules}, where its users may do
+        something. See L{IAuthPolicy}, of which C{login} is enough.
+    @param attempts: What counts wrong logins, if others count with it; by default the daemon has its own, with the
+        limit C{failedLoginsPerMinute}.
     @param name: What C{info} says.
     @param fetchMode: C{"full"}; or C{"simple"}, in which peers get everything and filter it themselves.
     @param limits: What peers may ask for.
@@ -97,6 +105,7 @@ class Daemon(Emitter):
         *,
         users: Mapping[str, Any] | None = None,
         policy: IAuthPolicy | None = None,
+        attempts: LoginAttempts | None = None,
         name: str = "jetjstp",
         fetchMode: Literal["full", "simple"] = "full",
         limits: Limits | None = None,
@@ -114,7 +123,11 @@ class Daemon(Emitter):
         self._limits = limits or Limits()
         self._isOpenToAll = users is None and policy is None
         bus = Bus(name, __version__.public(), simple=fetchMode == "simple", limits=self._limits)
-        self._server = JetServer(bus, policy or UsersPolicy(users or {}, reactor), self.emit, reactor)
+        if policy is None:
+            policy = UsersPolicy(users or {}, reactor)
+        if attempts is None:
+            attempts = LoginAttempts(self._limits.failedLoginsPerMinute, reactor)
+        self._server = JetServer(bus, policy, attempts, self.emit, reactor)
         self._settings = LinkSettings(maxConnections=self._limits.connections)
         self._ports: list[IListeningPort] = []
         self._open: list[OpenPort] = []
@@ -127,6 +140,8 @@ class Daemon(Emitter):
         # The connections of all factories of one kind: their number is limited together.
         self._streamLinks: set[StreamLink] = set()
         self._webSocketLinks: set[WebSocketSide] = set()
+        # And counted together.
+        self._traffic = {StreamLink.kind: Traffic(), WebSocketSide.kind: Traffic()}
 
     @overload  # type: ignore[override]  # narrower on purpose: only the names of our events
     def on(self, name: PeerEvent) -> Callable[[_H], _H]: ...
@@ -257,6 +272,7 @@ class Daemon(Emitter):
                 self._reactor,
             )
             factory.links = self._streamLinks
+            factory.traffic = self._traffic[StreamLink.kind]
         return factory
 
     def _webSocketFactory(
@@ -277,6 +293,7 @@ class Daemon(Emitter):
             reactor=self._reactor,
         )
         factory.situation.links = self._webSocketLinks
+        factory.situation.traffic = self._traffic[WebSocketSide.kind]
         self._webSocketFactories.add(factory)
         return factory
 
@@ -312,10 +329,57 @@ class Daemon(Emitter):
         self._announcing.append(announcing)
         return announcing.begin()
 
+    def receiver(self, *, dialect: Dialect = NODE_JET_2, identity: Identity | None = None) -> JetReceiver:
+        """
+        Take one more peer, whose messages come over a link of the caller's own: C{linkOpened(link)} of what is returned
+        lets it in, C{linkLost} is its end. The link is never called after that.
+
+        @param dialect: What the peer speaks.
+        @param identity: Who it is; L{None} for somebody who has not logged in.
+        """
+        return self._server.receiver(dialect, identity)
+
     @property
     def peers(self) -> list[ConnectedPeer]:
         """The peers that are connected now."""
         return [receiver.peer for receiver in self._server.receivers.values()]
+
+    @property
+    def attempts(self) -> LoginAttempts:
+        """What counts wrong logins, to be given to others that let in the same people."""
+        return self._server.gate.attempts
+
+    def recheck(self) -> Deferred[int]:
+        """
+        Look who still is who he was, after the users or rules of the policy have changed (its C{reload}). The peers
+        whose rights are others now are dropped, so that they come back with the new ones: those whose groups or path
+        rules differ, whose user is gone, and, by their certificates, those who are somebody now. All others go on as if
+        nothing had happened. Logins that are being checked are checked once more.
+
+        The new path rules hold when this returns. Peers that were authenticated by C{wsGetAuthentication} are concerned
+        by path rules only.
+
+        @return: Fires with the number of peers that were dropped; at once, unless the policy takes its time. A policy
+            that fails meanwhile is logged, and its users stay.
+        """
+        return self._server.gate.recheck()
+
+    def figures(self) -> list[Figure]:
+        """
+        What is going on, in numbers, for metrics of whatever kind; nothing in them was chosen by peers. The names and
+        labels are always the same. Reading them looks at each peer: at 10,000 peers it takes about a millisecond.
+        """
+        return list(jetFigures(self._server.bus, self._server.receivers, self._traffic))
+
+    def ownStates(self, group: str) -> OwnStates:
+        """
+        States of the daemon itself under C{$daemon/}, where no peer can add any: there are none until
+        L{OwnStates.update} is called. They belong to no peer, can only be fetched, and only users with C{group} among
+        their C{fetchGroups} see them.
+
+        @raise ValueError: The group is no text, or empty.
+        """
+        return OwnStates(self._server.bus, group, self._server.driver.settle)
 
     def close(self) -> Deferred[None]:
         """

@@ -88,7 +88,10 @@ class Dialect(Protocol):
         """A C{call} for the owner of an element."""
 
     def prefix(self, id: bytes) -> bytes:
-        """How a notification of a fetch begins; it goes on with a body and ends with C{SUFFIX}."""
+        """How a notification of a fetch begins; it goes on with a body."""
+
+    suffix: bytes
+    """How it ends."""
 
     def added(self, path: str, value: bytes | None, fetchOnly: bool) -> bytes:
         """The body of C{add}; a method has no value."""
@@ -109,9 +112,6 @@ class Dialect(Protocol):
         """The body of a sorted notification: what differs, and how many entries the window has now."""
 
 
-SUFFIX = b"}"
-
-
 class NodeJet2:
     """npm node-jet 2.1.2 and lua-jet."""
 
@@ -122,6 +122,7 @@ class NodeJet2:
     fetchesBeforeLogin = False
     valueComesLater = False
     services: Mapping[str, str] = {}
+    suffix = b"}"
 
     def features(self, simple: bool) -> bytes:
         return b'{"batches":true,"authentication":true,"fetch":"%b"}' % (b"simple" if simple else b"full")
@@ -207,17 +208,21 @@ class Channel:
     byte, what all of them are sent, so it is made once.
 
     @ivar stamp: Which change C{frame} is about.
+    @ivar kept: The last frame that was made for a client which is behind, and what it is about: they are many if they
+        are away, and may well share it.
     """
 
-    __slots__ = ("__weakref__", "dialect", "frame", "pack", "prefix", "stamp")
+    __slots__ = ("__weakref__", "dialect", "frame", "kept", "pack", "prefix", "stamp", "suffix")
 
     def __init__(self, dialect: Dialect, pack: Pack, id: bytes) -> None:
         self.dialect = dialect
         self.pack = pack
         self.prefix = dialect.prefix(id)
+        self.suffix = dialect.suffix
         self.stamp = 0
+        self.kept: tuple[object, object, bytes | None, bytes] | None = None
         self.frame = b""
 
     def frameOf(self, body: bytes) -> bytes:
         """The frame of a notification with the given body."""
-        return self.pack(self.prefix + body + SUFFIX)
+        return self.pack(self.prefix + body + self.suffix)

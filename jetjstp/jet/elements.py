@@ -26,6 +26,9 @@ __all__ = ["Added", "Changed", "Element", "Elements", "Removed"]
 LARGE = 64 * 1024
 """Bytes of a value that is told through the backlogs of its watchers, where it is bounded."""
 
+WIDEST = 4
+"""Bytes of a character in the memory, at most."""
+
 _UNREAD: Final = object()
 
 
@@ -67,16 +70,20 @@ class Element(Struct, gc=False, eq=False):
     def isMethod(self) -> bool:
         return self.value is None
 
+    @property
+    def size(self) -> int:
+        """Bytes of what its owner has kept here by it."""
+        path, value, access = self.path, self.value, self.access
+        size = len(path) if path.isascii() else WIDEST * len(path)
+        if value is not None:
+            size += len(value)
+        return size if access is None else size + access.size
+
     def read(self) -> Any:
         """The value as a Python object, decoded once; L{UNDEFINED} for a method."""
         if self._read is _UNREAD:
             self._read = UNDEFINED if self.value is None else valueOf(self.value)
         return self._read
-
-    def write(self, value: bytes) -> None:
-        """Only for L{Elements.apply}."""
-        self.value = value
-        self._read = _UNREAD
 
 
 @final
@@ -107,13 +114,17 @@ class Elements:
 
     @ivar index: The fetches to ask when an element is added.
     @ivar dirty: The clients whose outbox is not empty; whoever writes the outboxes empties it.
+    @ivar methods: How many elements are methods.
+    @ivar size: Bytes of what is in the table, what lost owners still have there included; see C{Element.size}.
     @ivar load: Roughly how many bytes went into outboxes; for whoever has to bound what one turn produces.
     """
 
     def __init__(self) -> None:
         self.index: FetchIndex[Fetch] = FetchIndex()
         self.dirty: list[Client] = []
+        self.size = 0
         self.load = 0
+        self.methods = 0
         self._table: dict[str, Element] = {}
         self._stamp = 0
         self._serial = 0
@@ -133,8 +144,14 @@ class Elements:
     def apply(self, event: Added | Changed | Removed) -> None:
         """Change the table and tell those who fetch."""
         if type(event) is Changed:
-            event.element.write(event.value)
-            self._publish(event.element, True)
+            element, value = event.element, event.value
+            grown = len(value) - len(element.value or b"")
+            if grown:
+                element.owner.elementBytes += grown
+                self.size += grown
+            element.value = value
+            element._read = _UNREAD
+            self._publish(element, True)
         elif type(event) is Added:
             self._add(event.element)
         else:
@@ -146,15 +163,25 @@ class Elements:
         if path in self._table:  # what a lost owner had here goes first
             self.apply(Removed(self._table[path]))
         self._table[path] = element
+        if element.value is None:
+            self.methods += 1
         self._serial += 1
         element.serial = self._serial
-        element.owner.elements[path] = element
+        owner, size = element.owner, element.size
+        owner.elements[path] = element
+        owner.elementBytes += size
+        self.size += size
         for fetch in self.index.find(path):
             fetch.appeared(element)
 
     def _remove(self, element: Element) -> None:
         del self._table[element.path]
-        del element.owner.elements[element.path]
+        if element.value is None:
+            self.methods -= 1
+        owner, size = element.owner, element.size
+        del owner.elements[element.path]
+        owner.elementBytes -= size
+        self.size -= size
         element.removed = True
 
     def _publish(self, element: Element, changed: bool) -> None:

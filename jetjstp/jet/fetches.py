@@ -50,6 +50,10 @@ class Fetches:
         self._ended = False
         self._sweeping = False
 
+    def decideBy(self, may: May) -> None:
+        """Have another function decide for the fetches that begin from now on."""
+        self._may = may
+
     def _channel(self, client: Client, text: bytes) -> Channel:
         key = (client.dialect, client.kind, text)
         channel = self._channels.get(key)

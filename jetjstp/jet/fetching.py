@@ -27,6 +27,9 @@ _ADD, _CHANGE, _REMOVE = Event.ADD, Event.CHANGE, Event.REMOVE
 TIDY = 1000
 """Elements that may have come and gone in a list of newcomers before it is tidied."""
 
+LARGE = 64 * 1024
+"""Bytes of a frame that is not kept for others: it would stay until the next one."""
+
 FetchId = tuple[str, str | float]
 """The type and the value of a fetch id, so that 1 and "1" differ."""
 
@@ -181,14 +184,19 @@ class Fetch:
 
     def frameOf(self, event: Event, element: Element) -> bytes:
         """The frame of one notification."""
-        dialect = self.channel.dialect
-        if event is _ADD:
-            body = dialect.added(element.path, element.value, self.flag(element))
-        elif event is _CHANGE:
-            body = dialect.changed(element.path, element.value)
+        channel, value = self.channel, element.value
+        dialect = channel.dialect
+        if event is _ADD:  # that depends on who is told
+            return channel.frameOf(dialect.added(element.path, value, self.flag(element)))
+        kept = channel.kept
+        if kept is not None and kept[0] is event and kept[1] is element and kept[2] is value:
+            return kept[3]
+        if event is _CHANGE:
+            frame = channel.frameOf(dialect.changed(element.path, value))
         else:
-            body = dialect.removed(element.path, element.value)
-        return self.channel.frameOf(body)
+            frame = channel.frameOf(dialect.removed(element.path, value))
+        channel.kept = (event, element, value, frame) if len(frame) <= LARGE else None
+        return frame
 
     def difference(self) -> list[bytes]:
         """What a sorted fetch has held back; others keep news by path."""

@@ -1,7 +1,7 @@
 """
 Which fetches an added element may concern, without asking all of them.
 
-A fetch is filed under the paths that its rule names, or under its prefix; only
+A fetch is filed under the paths that its rule names, or under the beginning of its prefix; only
 rules that allow neither are asked each time.
 """
 
@@ -14,6 +14,10 @@ from typing import Generic, Protocol, TypeVar
 from jetjstp.jet.paths import PathRule
 
 __all__ = ["FetchIndex", "Indexed"]
+
+
+LONGEST = 64
+"""Characters of a prefix by which a fetch is filed; as many looks at most find all that a path begins with."""
 
 
 class Indexed(Protocol):
@@ -57,6 +61,9 @@ class FetchIndex(Generic[F]):
         self._rest: dict[F, None] = {}
         self._count = 0
 
+    def __len__(self) -> int:
+        return self._count
+
     def add(self, fetch: F) -> None:
         self._count += 1
         rule = fetch.pathRule
@@ -65,8 +72,9 @@ class FetchIndex(Generic[F]):
             for path in rule.exact:
                 shelf.exact.setdefault(path, {})[fetch] = None
         elif rule.prefix:
-            shelf.prefixes.setdefault(rule.prefix, {})[fetch] = None
-            shelf.lengths[len(rule.prefix)] += 1
+            prefix = rule.prefix[:LONGEST]
+            shelf.prefixes.setdefault(prefix, {})[fetch] = None
+            shelf.lengths[len(prefix)] += 1
         else:
             self._rest[fetch] = None
 
@@ -79,10 +87,11 @@ class FetchIndex(Generic[F]):
             for path in rule.exact:
                 _takeOut(shelf.exact, path, fetch)
         elif rule.prefix:
-            _takeOut(shelf.prefixes, rule.prefix, fetch)
-            shelf.lengths[len(rule.prefix)] -= 1
-            if not shelf.lengths[len(rule.prefix)]:
-                del shelf.lengths[len(rule.prefix)]
+            prefix = rule.prefix[:LONGEST]
+            _takeOut(shelf.prefixes, prefix, fetch)
+            shelf.lengths[len(prefix)] -= 1
+            if not shelf.lengths[len(prefix)]:
+                del shelf.lengths[len(prefix)]
         else:
             del self._rest[fetch]
 
@@ -105,9 +114,9 @@ class FetchIndex(Generic[F]):
 
 def _fits(rule: PathRule, path: str) -> bool:
     # What the index found through a rule's only predicate needs no second look.
-    return (
-        (rule.complete and (rule.exact is not None or bool(rule.prefix))) or rule.matches is None or rule.matches(path)
-    )
+    if rule.complete and (rule.exact is not None or (rule.prefix and len(rule.prefix) <= LONGEST)):
+        return True
+    return rule.matches is None or rule.matches(path)
 
 
 def _takeOut(table: dict[str, dict[F, None]], key: str, fetch: F) -> None:

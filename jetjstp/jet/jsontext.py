@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-__all__ = ["UNREADABLE", "itemsOf", "membersOf", "quote", "tooDeep", "truthy", "valueOf"]
+__all__ = ["UNREADABLE", "Structure", "checkJson", "itemsOf", "membersOf", "quote", "tooDeep", "truthy", "valueOf"]
 
 UNREADABLE = (msgspec.DecodeError, RecursionError, ValueError)
 """What the functions here raise for text that is not JSON. (A C{ValidationError} of msgspec is a C{DecodeError}.)"""
@@ -29,6 +29,9 @@ _FALSY = frozenset((b"null", b"false", b'""'))
 _NUMERIC = frozenset(b"-0123456789")
 _NO_STRUCTURE = bytes(frozenset(range(256)).difference(b'"[{]}'))
 _STRING = re.compile(rb'"[^"]*"?')
+LOOK = 128
+"""Brackets that are counted together where that is enough to know that they do not nest too deeply."""
+
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -106,6 +109,18 @@ def valueOf(text: bytes | msgspec.Raw) -> Any:
         return _standard.decode(bytes(text).decode("utf-8"))
 
 
+def checkJson(text: bytes) -> None:
+    """
+    See whether text is JSON.
+
+    @raise UNREADABLE: It is not.
+    """
+    try:
+        _whole.decode(text)
+    except msgspec.DecodeError:
+        _standard.decode(text.decode("utf-8"))
+
+
 def truthy(text: bytes | msgspec.Raw) -> bool:
     """Whether JavaScript takes a JSON value for true: everything but null, false, 0 and the empty string."""
     raw = bytes(text)
@@ -120,9 +135,49 @@ def tooDeep(text: bytes, depth: int) -> bool:
     """
     if text.count(b"[") + text.count(b"{") <= depth:
         return False
-    if b"\\" in text:
-        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    structure = text.translate(None, _NO_STRUCTURE)
-    # Of two quotes in a row one ends a string and the other begins one: without both, what is in a string stays in one.
-    structure = _STRING.sub(b"", structure.replace(b'""', b""))
-    return max(accumulate(memoryview(structure.translate(_STEPS)).cast("b")), default=0) > depth
+    structure = Structure(depth)
+    structure.read(text)
+    return structure.isTooDeep
+
+
+class Structure:
+    """
+    Where arrays, objects and strings begin and end, in text that comes in parts. Says nothing about text that is not
+    JSON.
+
+    @ivar level: How many arrays and objects have begun and not ended.
+    @ivar inString: Whether a string has begun and not ended.
+    @ivar isTooDeep: Whether arrays and objects have been nested too deeply.
+    """
+
+    def __init__(self, depth: int, level: int = 0) -> None:
+        """
+        @param depth: How deep they may nest.
+        @param level: How many are around the text.
+        """
+        self.level = level
+        self.inString = False
+        self.isTooDeep = False
+        self._depth = depth
+
+    def read(self, text: bytes) -> None:
+        """The next part, which begins between two characters of a string, or outside of strings."""
+        if b"\\" in text:
+            text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+        structure = text.translate(None, _NO_STRUCTURE)
+        if self.inString:
+            structure = b'"' + structure
+        self.inString = structure.count(b'"') % 2 == 1
+        # Of two quotes in a row one ends a string and the other begins one: without both, what is in a string stays
+        # in one.
+        structure = _STRING.sub(b"", structure.replace(b'""', b""))
+        for at in range(0, len(structure), LOOK):
+            self._readBrackets(structure[at : at + LOOK])
+
+    def _readBrackets(self, brackets: bytes) -> None:
+        opened = brackets.count(b"[") + brackets.count(b"{")
+        if self.level + opened > self._depth:  # else there is no need to look at each
+            steps = memoryview(brackets.translate(_STEPS)).cast("b")
+            if self.level + max(accumulate(steps)) > self._depth:
+                self.isTooDeep = True
+        self.level += 2 * opened - len(brackets)

@@ -30,11 +30,16 @@ class Limits:
     @ivar path: Characters of a path. Paths are kept, indexed, and sent with each notification.
     @ivar elementsPerPeer: States and methods of one peer, so that one peer alone cannot use up C{elements}.
     @ivar elements: States and methods in all: about half a gigabyte.
+    @ivar elementBytesPerPeer: What one peer has kept here by its elements: values, paths, access lists. Without it a
+        peer could have C{message} times C{elementsPerPeer}.
+    @ivar elementBytes: The same of all peers: what the daemon needs is about that, and C{elements}.
     @ivar fetchesPerPeer: Standing fetches of one peer: each may cost something at every change.
     @ivar fetchId: Bytes of a fetch id as JSON text: each notification repeats it.
     @ivar pendingPerPeer: Requests of one peer that owners have not answered.
     @ivar pendingBytes: The size of those requests; a timeout repeats what was sent.
     @ivar rule: The text of one fetch rule; it is evaluated for many elements.
+    @ivar operands: With how many operands, and fields of values, one fetch rule may have each element compared: some
+        tens of microseconds. Those of C{equalsOneOf} and C{equalsNotOneOf}, which are looked up, count as one.
     @ivar connections: Peers at a time, over all listeners of one kind. There is no limit per address: half a
         factory may sit behind one.
     @ivar highWater: What may wait for a slow peer until changes are coalesced.
@@ -48,11 +53,14 @@ class Limits:
     path: int = 4096
     elementsPerPeer: int = 250_000
     elements: int = 1_000_000
+    elementBytesPerPeer: int = 256 * MEBIBYTE
+    elementBytes: int = 2048 * MEBIBYTE
     fetchesPerPeer: int = 10_000
     fetchId: int = 1024
     pendingPerPeer: int = 10_000
     pendingBytes: int = 64 * MEBIBYTE
     rule: int = 64 * 1024
+    operands: int = 256
     connections: int = 50_000
     highWater: int = MEBIBYTE
     hardLimit: int = 64 * MEBIBYTE

@@ -28,6 +28,8 @@ class PathRule(NamedTuple):
     @ivar prefix: If given, only paths that start so can fit.
     @ivar folded: C{exact} and C{prefix} are lower-case and are about lower-cased paths.
     @ivar complete: What fits C{exact} or C{prefix} fits the rule.
+    @ivar operands: With how many operands a path may have to be compared. Those of C{equalsOneOf} and its opposite,
+        which are looked up, are one.
     """
 
     matches: Test | None
@@ -35,6 +37,7 @@ class PathRule(NamedTuple):
     prefix: str | None = None
     folded: bool = False
     complete: bool = False
+    operands: int = 0
 
 
 _TEXT: dict[str, Callable[[str], Test]] = {
@@ -55,6 +58,8 @@ _LIST: dict[str, Callable[[list[str]], Test]] = {
     "equalsNotOneOf": lambda operands: lambda path, among=frozenset(operands): path not in among,  # type: ignore[misc]
 }
 
+_ONE_BY_ONE = frozenset(("containsAllOf", "containsOneOf"))
+
 
 def compilePath(rule: dict[str, Any]) -> PathRule:
     """
@@ -66,6 +71,7 @@ def compilePath(rule: dict[str, Any]) -> PathRule:
     tests: dict[str, Test] = {}
     exact: frozenset[str] | None = None
     prefix: str | None = None
+    count = 0
     for name, operand in rule.items():
         if operand is None:
             continue
@@ -73,6 +79,7 @@ def compilePath(rule: dict[str, Any]) -> PathRule:
             if not isinstance(operand, str):
                 raise WrongOperand(name)
             operand = operand.lower() if folded else operand
+            count += 1
             tests[name] = _TEXT[name](operand)
             if name == "equals":
                 exact = frozenset((operand,))
@@ -81,11 +88,12 @@ def compilePath(rule: dict[str, Any]) -> PathRule:
         elif name in _LIST:
             operands = _strings(name, operand, folded)
             tests[name] = _LIST[name](operands)
+            count += len(operands) if name in _ONE_BY_ONE else 1
             if name == "equalsOneOf" and exact is None:
                 exact = frozenset(operands)
     if not tests:
         return PathRule(None)
-    return PathRule(_conjunction(tests.values(), folded), exact, prefix, folded, len(tests) == 1)
+    return PathRule(_conjunction(tests.values(), folded), exact, prefix, folded, len(tests) == 1, count)
 
 
 def _strings(name: str, operand: object, folded: bool) -> list[str]:
@@ -97,7 +105,12 @@ def _strings(name: str, operand: object, folded: bool) -> list[str]:
 def _conjunction(tests: Iterable[Test], folded: bool) -> Test:
     checks = tuple(tests)
     if folded:
-        return lambda path, low=str.lower: all(check(low(path)) for check in checks)  # type: ignore[misc]
+
+        def matches(path: str) -> bool:
+            low = path.lower()
+            return all(check(low) for check in checks)
+
+        return matches
     if len(checks) == 1:
         return checks[0]
     return lambda path: all(check(path) for check in checks)

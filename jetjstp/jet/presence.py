@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from jetjstp.causes import Cause
 from jetjstp.driver import Driver
 from jetjstp.emitter import Emitter
 from jetjstp.interfaces import MessageLink
@@ -295,7 +296,7 @@ class Presence(Emitter):
                 link.close()
             else:
                 abort = getattr(link, "abortBecause", None)
-                abort(reason) if abort is not None else link.abort()
+                abort(reason, Cause.PROTOCOL) if abort is not None else link.abort()
 
 
 def _arrays(messages: list[bytes]) -> list[bytes]:

@@ -7,20 +7,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-import msgspec
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
+from jetjstp.causes import Cause
 from jetjstp.driver import Driver
-from jetjstp.interfaces import IAuthPolicy, Identity, LoginFailed, MessageLink, UnknownUser, WrongPassword
+from jetjstp.interfaces import IAuthPolicy, Identity, MessageLink
+from jetjstp.jet.backlog import Pool
 from jetjstp.jet.bus import Authenticate, Bus, Drop, Effect, PauseReading, ResumeReading
 from jetjstp.jet.clients import Client
 from jetjstp.jet.dialects import Dialect
-from jetjstp.jet.errors import InvalidParams
+from jetjstp.jet.gate import Gate
 from jetjstp.links.notices import RareNotice
+from jetjstp.logins import LoginAttempts
 from jetjstp.policies.users import checkAuth
 
 __all__ = ["ConnectedPeer", "JetReceiver", "JetServer"]
@@ -81,22 +82,26 @@ class ConnectedPeer:
 class JetReceiver:
     """One connection of the daemon."""
 
-    def __init__(self, server: JetServer, dialect: Dialect | None) -> None:
+    def __init__(self, server: JetServer, dialect: Dialect | None, identity: Identity | None = None) -> None:
         self._server = server
         self._dialect = dialect
+        self._identity = identity
 
     def linkOpened(self, link: MessageLink) -> None:
         server = self._server
         self._link = link
-        self.client = server.bus.connected(link, self._handshakeIdentity(link), self._dialect)
+        identity = self._handshakeIdentity(link)
+        self.client = server.bus.connected(link, identity, self._dialect)
         self.peer = ConnectedPeer(self.client)
         server.receivers[self.client] = self
+        if identity is None:
+            server.gate.recognize(self.client, link)
         server.tell("connection", self.peer)
 
     def _handshakeIdentity(self, link: MessageLink) -> Identity | None:
         """Who the peer is by its WebSocket handshake; the hook that said so has been checked by the daemon."""
         auth = getattr(link, "handshakeAuth", None)
-        return None if auth is None else checkAuth(str(auth.get("name", "")), auth)
+        return self._identity if auth is None else checkAuth(str(auth.get("name", "")), auth)
 
     def messagesReceived(self, messages: list[bytes]) -> None:
         server = self._server
@@ -126,12 +131,36 @@ class JetReceiver:
     def link(self) -> MessageLink:
         return self._link
 
+    def hold(self, pool: Pool, besides: int) -> None:
+        """
+        The peer takes nothing for a while: what waits for it counts together with what waits for others like it.
+
+        @param besides: Bytes that wait for it elsewhere.
+        """
+        self.client.backlog.join(pool, besides)
+        self._server.driver.settle()
+
+    def release(self) -> None:
+        """It counts for itself alone."""
+        self.client.backlog.leave()
+
+    def withdraw(self, isWanted: Callable[[], bool]) -> None:
+        """
+        Remove what the peer owns, though it is still there; it may take several turns of the reactor.
+
+        @param isWanted: Asked now and then whether to go on.
+        """
+        server = self._server
+        server.bus.withdraw(self.client, isWanted)
+        server.driver.settle()
+
 
 class JetServer:
     """
     A bus with everything around it that needs a reactor.
 
     @ivar receivers: The connections.
+    @ivar gate: Knows who they are.
     """
 
     _log = Logger()
@@ -140,10 +169,12 @@ class JetServer:
         self,
         bus: Bus,
         policy: IAuthPolicy,
+        attempts: LoginAttempts,
         tell: Callable[[str, ConnectedPeer], object],
         reactor: IReactorTime,
     ) -> None:
         """
+        @param attempts: Counts wrong logins.
         @param tell: Called with C{"connection"} or C{"disconnect"} and the peer.
         """
         self.bus = bus
@@ -151,8 +182,12 @@ class JetServer:
         self.receivers: dict[Client, JetReceiver] = {}
         self.driver: Driver[Effect] = Driver(bus, self._perform, self._flush, reactor)
         self.drops = RareNotice(self._log, reactor, MOST_DROPS)
-        self._policy = policy
+        self.gate = Gate(policy, attempts, self)
         self._closed: list[Deferred[None]] = []
+
+    def receiver(self, dialect: Dialect | None, identity: Identity | None) -> JetReceiver:
+        """The receiver of one link whose peer is known."""
+        return JetReceiver(self, dialect, identity)
 
     def receiverOf(self, dialect: Dialect | None) -> Callable[[], JetReceiver]:
         """What makes the receivers of new links to peers of a dialect, or, with L{None}, of any that we know."""
@@ -170,6 +205,7 @@ class JetServer:
     def left(self, receiver: JetReceiver) -> None:
         """A connection is gone."""
         del self.receivers[receiver.client]
+        self.gate.forget(receiver.client)
         self._rest()
 
     def _rest(self) -> None:
@@ -198,7 +234,7 @@ class JetServer:
             except Exception:
                 # The fault of one link: the others are still to be written to.
                 self._log.failure("peer {id} could not be written to", id=client.id)
-                bus.drop(client, "it could not be written to")
+                bus.drop(client, Cause.FAULT, "it could not be written to")
 
     def _write(self, client: Client, load: int) -> None:
         frames = client.frames
@@ -222,7 +258,7 @@ class JetServer:
             return
         match effect:
             case Authenticate():
-                self._authenticate(effect)
+                self.gate.authenticate(effect)
             case Drop(client, reason, atOnce):
                 self.drops.tell("dropped", peer=client.id, address=client.address, user=userOf(client), reason=reason)
                 if atOnce:
@@ -237,32 +273,3 @@ class JetServer:
                 receiver.link.resumeReading()
             case _:
                 assert_never(effect)
-
-    def _authenticate(self, effect: Authenticate) -> None:
-        client = effect.client
-        login: Deferred[Identity | None] = maybeDeferred(
-            self._policy.login, effect.user, effect.password, client.address
-        )
-        login.addCallbacks(self._loggedIn, self._refused, callbackArgs=(effect,), errbackArgs=(effect,))
-        login.addErrback(self._failed, effect)
-
-    def _loggedIn(self, identity: Identity | None, effect: Authenticate) -> None:
-        auth = b"true" if identity is None else msgspec.json.encode(identity.auth)
-        self.bus.authenticated(effect.client, effect.id, identity, auth)
-        self.driver.settle()
-
-    def _refused(self, failure: Failure, effect: Authenticate) -> None:
-        failure.trap(LoginFailed)
-        if failure.check(UnknownUser):
-            error = InvalidParams(b'{"invalidUser":true}')
-        elif failure.check(WrongPassword):
-            error = InvalidParams(b'{"invalidPassword":true}')
-        else:
-            error = InvalidParams("loginFailed", failure.getErrorMessage())
-        self.bus.refused(effect.client, effect.id, error, self.driver.now())
-        self.driver.settle()
-
-    def _failed(self, failure: Failure, effect: Authenticate) -> None:
-        self._log.failure("a login could not be checked", failure=failure)
-        self.bus.refused(effect.client, effect.id, None, self.driver.now())
-        self.driver.settle()

@@ -50,6 +50,10 @@ EVERYBODY: Final[Sequence[str]] = ("everybody",)
 """In place of a list of groups: whoever is connected, logged in or not. It is known by its identity."""
 
 
+GROUP = 64
+"""Bytes that the name of a group takes besides its characters."""
+
+
 class Access(Struct, frozen=True, gc=False):
     """
     Section 10.3: which groups may use an element. L{None} for a list that is not given.
@@ -68,6 +72,12 @@ class Access(Struct, frozen=True, gc=False):
         if self.read is UNSET and self.write is UNSET:
             return self
         return Access(self.fetchGroups, self.setGroups, self.callGroups)
+
+    @property
+    def size(self) -> int:
+        """Roughly how many bytes the lists take."""
+        lists = (self.fetchGroups, self.setGroups, self.callGroups)
+        return sum(GROUP + len(group) for groups in lists if groups is not None for group in groups)
 
 
 class AddParams(Struct, gc=False):

@@ -9,10 +9,13 @@ import heapq
 from collections import deque
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from jetjstp.jet.errors import LimitExceeded, ownerGone, responseTimeout
 from jetjstp.jet.jsontext import membersOf, quote, valueOf
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.requests import Response, idOf, paramsOf
+from jetjstp.jet.slices import STEP, STRIDE, Job
 
 if TYPE_CHECKING:
     from jetjstp.jet.clients import Client
@@ -25,6 +28,10 @@ DEFAULT_TIMEOUT = 5.0
 
 STALE = 1024
 """Answered requests that may stay in the queue of deadlines before it is tidied."""
+
+
+PORTION = 256 * 1024
+"""Bytes of expired requests, which have to be read for their answers, after which others have their turn."""
 
 
 class Route:
@@ -59,6 +66,13 @@ class Routes:
     All requests on their way.
 
     An answer is looked up among the requests of the connection that it came over: nobody can answer for an owner.
+
+    @ivar answered: How many were answered with a result; C{failed} with an error of the owner.
+    @ivar timedOut: How many were not answered in time.
+    @ivar ownerless: How many lost their owner before it answered; C{abandoned} their requester.
+    @ivar unanswerable: How many wanted no answer, and were only passed on.
+    @ivar refused: How many were not passed on: the daemon answered with an error.
+    @ivar pending: How many wait for an answer now.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -68,6 +82,9 @@ class Routes:
         self._usual: deque[Route] = deque()
         self._others: list[tuple[float, int, Route]] = []
         self._stale = 0
+        self.answered = self.failed = self.timedOut = self.ownerless = self.abandoned = 0
+        self.unanswerable = self.refused = 0
+        self.pending = 0
 
     def open(
         self, requester: Client, id: bytes, owner: Client, request: bytes, now: float, timeout: float | None
@@ -89,6 +106,7 @@ class Routes:
         requester.pending.add(route)
         requester.pendingBytes += len(request)
         owner.routes[routedId] = route
+        self.pending += 1
         if timeout is None:
             self._usual.append(route)
         else:
@@ -111,6 +129,10 @@ class Routes:
         else:
             answer = _translated(message, owner.dialect, route)
         self._close(route)
+        if response.error is UNSET or bytes(response.error) == b"null":
+            self.answered += 1
+        else:
+            self.failed += 1
         requester.send(answer)
 
     def _respelled(self, owner: Client, message: bytes) -> Route | None:
@@ -124,6 +146,7 @@ class Routes:
 
     def _close(self, route: Route) -> None:
         route.done = True
+        self.pending -= 1
         del route.owner.routes[route.routedId]
         route.requester.pending.discard(route)
         route.requester.pendingBytes -= len(route.request)
@@ -157,20 +180,37 @@ class Routes:
         return None if route is None else route.deadline
 
     def expire(self, now: float) -> None:
-        """Answer what has waited for too long."""
-        while (route := self._next()) is not None and route.deadline <= now:
+        """
+        Answer what has waited for too long. If that is much it is only some of it, so that others are served in
+        between: L{deadline} is in the past still.
+        """
+        size = 0
+        for _ in range(STRIDE):
+            route = self._next()
+            if route is None or route.deadline > now or size > PORTION:
+                return
+            size += len(route.request)
             error = responseTimeout(paramsOf(route.request))
             self._close(route)
+            self.timedOut += 1
             route.requester.send(route.requester.dialect.error(route.id, error))
 
     def lost(self, client: Client) -> None:
-        """Answer what a lost client leaves open as an owner, drop what it waits for."""
+        """Drop what a lost client waits for."""
         for route in list(client.pending):
             self._close(route)
-        for route in list(client.routes.values()):
-            self._close(route)
-            requester = route.requester
-            requester.send(requester.dialect.error(route.id, ownerGone()))
+            self.abandoned += 1
+
+    def orphaned(self, owner: Client) -> Job:
+        """Answer what a lost client leaves open as an owner, in the order in which it was asked."""
+        for count, route in enumerate(list(owner.routes.values()), 1):
+            if not route.done:
+                self._close(route)
+                self.ownerless += 1
+                requester = route.requester
+                requester.send(requester.dialect.error(route.id, ownerGone()))
+            if count % STRIDE == 0:
+                yield STEP
 
 
 def _translated(message: bytes, dialect: Dialect, route: Route) -> bytes:

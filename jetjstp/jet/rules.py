@@ -56,13 +56,14 @@ EVERYTHING = Rule(PathRule(None), None, None, None)
 _NULL = b"null"
 
 
-def compileRule(members: dict[str, bytes], params: bytes, limit: int) -> Rule:
+def compileRule(members: dict[str, bytes], params: bytes, limit: int, operands: int | None = None) -> Rule:
     """
     Compile the rule in the params of C{fetch} or C{get}. Everything is checked before anything is done.
 
     @param members: The members of the params, as text.
     @param params: The params as text.
     @param limit: The longest rule, in bytes.
+    @param operands: With how many operands it may have elements compared; L{None} for any number.
     @raise InvalidParams: With the data that the protocol names.
     """
     if len(params) > limit:
@@ -72,6 +73,8 @@ def compileRule(members: dict[str, bytes], params: bytes, limit: int) -> Rule:
     operators = _object(members, "value", params)
     fields = _object(members, "valueField", params) or {}
     sort, kind = _sort(members, params)
+    if operands is not None and path.operands + _count(operators, fields) > operands:
+        raise LimitExceeded("operands", operands)
     try:
         if operators:
             tests.append(compileValue(operators))
@@ -85,6 +88,12 @@ def compileRule(members: dict[str, bytes], params: bytes, limit: int) -> Rule:
         tests.append(compileField(kind.field, kind.rule) if kind.field else compileValue(kind.rule))
     coalesce = {b"true": True, b"false": False}.get(members.get("coalesce", _NULL))
     return Rule(path, _all(tests), sort, coalesce)
+
+
+def _count(operators: dict[str, Any] | None, fields: dict[str, Any]) -> int:
+    """How many operands, and fields that have to be looked for, there are in rules about values."""
+    rules = [rule for rule in fields.values() if isinstance(rule, dict)]
+    return len(operators or ()) + len(fields) + sum(map(len, rules))
 
 
 def _pathRule(members: dict[str, bytes], params: bytes) -> PathRule:

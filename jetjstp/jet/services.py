@@ -75,9 +75,19 @@ def _add(bus: Bus, client: Client, request: Add, message: bytes) -> None:
     element.access = access
     if params.timeout is not UNSET:
         element.timeout = _timeoutOf(params.timeout)
+    _checkRoom(bus, client, element.size)
     elements.apply(Added(element))
     if request.id is not UNSET:
         bus.succeed(client, request.id)
+
+
+def _checkRoom(bus: Bus, client: Client, size: int) -> None:
+    """See whether a peer may have so many bytes more kept here."""
+    limits = bus.limits
+    if client.elementBytes + size > limits.elementBytesPerPeer:
+        raise LimitExceeded("elementBytesPerPeer", limits.elementBytesPerPeer)
+    if bus.elements.size + size > limits.elementBytes:
+        raise LimitExceeded("elementBytes", limits.elementBytes)
 
 
 def _owned(bus: Bus, client: Client, path: str) -> Element:
@@ -100,12 +110,14 @@ def _change(bus: Bus, client: Client, request: Change, message: bytes) -> None:
     element = client.elements.get(params.path)
     if element is None:
         element = _owned(bus, client, params.path)
-    if element.value is not None:
-        bus.elements.apply(Changed(element, bytes(params.value)))
+    value, before = bytes(params.value), element.value
+    if before is not None:
+        if len(value) > len(before):
+            _checkRoom(bus, client, len(value) - len(before))
+        bus.elements.apply(Changed(element, value))
     elif client.dialect.valueComesLater:
-        state = Element(
-            element.path, bytes(params.value), client, element.fetchOnly, element.access, timeout=element.timeout
-        )
+        _checkRoom(bus, client, len(value))
+        state = Element(element.path, value, client, element.fetchOnly, element.access, timeout=element.timeout)
         bus.elements.apply(Removed(element))
         bus.elements.apply(Added(state))
     else:
@@ -154,6 +166,7 @@ def _route(bus: Bus, client: Client, request: Set | Call, element: Element, mess
         raise LimitExceeded("hardLimit", bus.limits.hardLimit)
     id = idOf(request.id)
     if id is None:
+        bus.routes.unanswerable += 1
         return None
     timeout = element.timeout
     if request.params.timeout is not UNSET:
@@ -225,7 +238,7 @@ def _fetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:
 def _rule(bus: Bus, client: Client, members: dict[str, bytes], params: bytes) -> Rule:
     if len(params) > bus.limits.rule:
         raise LimitExceeded("rule", bus.limits.rule)
-    return compileRule(client.dialect.rule(members), params, bus.limits.rule)
+    return compileRule(client.dialect.rule(members), params, bus.limits.rule, bus.limits.operands)
 
 
 def _start(bus: Bus, client: Client, request: Other, result: bytes, id: FetchId, text: bytes, rule: Rule) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jetjstp.jstp.connection import Connection
     from jetjstp.jstp.server import Server
 
-__all__ = ["Accepting", "authenticate"]
+__all__ = ["Accepting", "authenticate", "recognizer"]
 
 ANONYMOUS = "anonymous"
 SESSION = "session"
@@ -43,6 +43,19 @@ def authenticate(policy: Any) -> Callable[..., Any]:
     checkTakes("authPolicy", method, "connection", "application", "strategy", "credentials")
     found: Callable[..., Any] = method
     return found
+
+
+def recognizer(policy: Any) -> Callable[..., Any] | None:
+    """
+    What to ask who has a certificate: C{authenticateCertificate(connection, application, certificate)} of an object
+    that has it. It gives a user name, or L{None} for nobody in particular.
+
+    @raise TypeError: It does not take these.
+    """
+    method = None if isinstance(policy, type) else getattr(policy, "authenticateCertificate", None)
+    if method is not None:
+        checkTakes("authenticateCertificate", method, "connection", "application", "certificate")
+    return method
 
 
 class Accepting:
@@ -96,11 +109,28 @@ class Accepting:
         if strategy == SESSION:
             self._restore(application, credentials)
         elif strategy == ANONYMOUS:
-            self._admit(None)
+            self._recognize(application)
         else:
             self._authenticate(application, strategy, credentials)
 
     # Somebody new
+
+    def _recognize(self, application: Application) -> None:
+        """Somebody who says no name, but may have a certificate that says it."""
+        recognize, line = self._server.recognize, self._connection.line
+        certificate = None if recognize is None or line is None else getattr(line.link, "peerCertificate", None)
+        if recognize is None or certificate is None:
+            self._admit(None)
+            return
+        asked = maybeDeferred(recognize, self._connection, application, certificate)
+        asked.addCallbacks(self._recognized, self._unauthenticated)
+        asked.addErrback(self._broken)
+
+    def _recognized(self, username: Any) -> None:
+        if username is None:
+            self._admit(None)
+        else:
+            self._authenticated(username)
 
     def _authenticate(self, application: Application, strategy: str, credentials: Any) -> None:
         policy = self._server.authenticate
@@ -135,7 +165,7 @@ class Accepting:
         if recording is None:
             self._begin(session)
         else:
-            recording.addCallback(lambda _: self._begin(session)).addErrback(self._broken)
+            self._server.watch(recording.addCallback(lambda _: self._begin(session)).addErrback(self._broken))
 
     def _begin(self, session: Session) -> None:
         if self._isVoid:
@@ -169,9 +199,8 @@ class Accepting:
             self._find(application, id, received)
 
     def _verify(self, known: Connection, application: Application, id: str, received: int) -> None:
-        self._server.isOurs(known).addCallback(self._verified, known, application, id, received).addErrback(
-            self._broken
-        )
+        verifying = self._server.isOurs(known).addCallback(self._verified, known, application, id, received)
+        self._server.watch(verifying.addErrback(self._broken))
 
     def _verified(self, isOurs: bool, known: Connection, application: Application, id: str, received: int) -> None:
         if self._isVoid:
@@ -185,7 +214,8 @@ class Accepting:
         def found(session: Session | None) -> None:
             self._found(session, application, id, received)
 
-        self._server.findSession(self._connection, application, id, found).addErrback(self._broken)
+        finding = self._server.findSession(self._connection, application, id, found)
+        self._server.watch(finding.addErrback(self._broken))
 
     def _return(self, known: Connection, received: int) -> None:
         """The connection of the session is at hand."""
@@ -234,6 +264,7 @@ class Accepting:
         if self._isVoid:
             return
         self._isOver = True
+        self._server.handshakes.noteRefusal(error[0])
         self._connection.send(handshakeFailure(0, error))
         self._connection.hangUp()
 

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from jetjstp.jstp.errors import ERR_CALLBACK_LOST, ERR_INTERNAL_API_ERROR, ERR_NO_HANDSHAKE_RESPONSE, RemoteError
 from jetjstp.jstp.mdsf.undefined import UNDEFINED
-from jetjstp.jstp.results import Results
+from jetjstp.jstp.results import EncodedResults, Results
 
 __all__ = ["Failed", "Outcome", "callEventHandler", "invoke"]
 
@@ -68,6 +68,8 @@ def invoke(
 def _resultsOf(value: Any) -> Outcome:
     if value is None or value is UNDEFINED:
         return []
+    if isinstance(value, EncodedResults):
+        return value
     return list(value) if isinstance(value, Results) else [value]
 
 

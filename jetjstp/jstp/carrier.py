@@ -56,6 +56,9 @@ class Home(Protocol):
     def overflowed(self, connection: Any) -> None:
         """What is sent cannot be kept for a connection that is not there."""
 
+    def buffered(self, connection: Any) -> None:
+        """Something more is kept for a connection that is not there."""
+
     def lost(self, connection: Any, reason: str) -> None:
         """The transport is gone, for whatever reason."""
 
@@ -82,6 +85,10 @@ class Carrier(Emitter):
     remoteAddress = "unknown"
 
     _isLost = False
+    # Whether our server is about to end: then nothing more is taken from the other side.
+    _isEnding = False
+    _finished: Deferred[None] | None = None
+    _settled: Deferred[None] | None = None
     _nextTurn: IDelayedCall | None = None
 
     # The calls that are being answered, their size, whether they are too many; the size of the message in work.
@@ -184,6 +191,8 @@ class Carrier(Emitter):
         session, limits = exchange.session, self.limits
         if session.buffered >= limits.bufferMessages or session.bufferBytes >= limits.bufferBytes:
             self._home.overflowed(self)
+        else:
+            self._home.buffered(self)
 
     def send(self, text: bytes) -> None:
         """Send a message of the handshake, at once."""
@@ -224,6 +233,8 @@ class Carrier(Emitter):
     def lineReceived(self, line: Line) -> None:
         """There are messages in the inbox of the line."""
         self._heartbeat.heard()
+        if self._isEnding:
+            self._keepOwed(line)
         if not self._isWorking and self._nextTurn is None:
             self._work()
 
@@ -272,20 +283,29 @@ class Carrier(Emitter):
         finally:
             self._isWorking = False
         self.flush()
+        if not self._promised:
+            self._tellSettled()
         if line is not self.line:
             self._goOn()
         elif line is not None:
-            if line.inbox or self.isHeld:
+            if line.inbox or self._isEnding or self.isHeld:
                 line.link.pauseReading()
             else:
                 line.link.resumeReading()
+        self._checkFinished()
 
     def _runs(self, calls: int, size: int) -> None:
         """So many more calls, of this size, are being answered."""
         self._running += calls
         self._runningBytes += size
         limits = self.limits
-        self._isFull = self._running >= limits.runningCalls or self._runningBytes >= limits.runningBytes
+        isFull = self._running >= limits.runningCalls or self._runningBytes >= limits.runningBytes
+        self._isFull = isFull and not self._isEnding
+
+    @property
+    def runningCalls(self) -> int:
+        """How many calls of the other side are being answered."""
+        return self._running
 
     def _rest(self) -> None:
         """What is left has to wait until others had their turn."""
@@ -383,7 +403,8 @@ class Carrier(Emitter):
         count, self._recording = self._recording, None
         if not isRecorded:
             # The session is not ours: another server has these messages.
-            self._promised.clear()
+            self.breakPromises()
+            self._tellFinished()
             return
         exchange, line = self.exchange, self.line
         if count and exchange is not None and line is not None and not line.link.blocked:
@@ -391,6 +412,7 @@ class Carrier(Emitter):
             self._put(exchange, line, count)
         self.flush()
         self._goOn()
+        self._checkFinished()
 
     def _recordInbox(self, line: Line) -> bool:
         """Record that messages were received before they are worked on; whether that is done already."""
@@ -408,6 +430,31 @@ class Carrier(Emitter):
         line.recorded = max(count, 1)
         return self._recordNow(recorder)
 
+    def settle(self) -> Deferred[None] | None:
+        """
+        Work on what was recorded as received when the transport was lost, however many calls are being answered.
+
+        @return: L{None} if that is done; else what fires then.
+        """
+        if not self._promised:
+            return None
+        self._beginEnding()
+        settled: Deferred[None] = Deferred()
+        self._settled = settled
+        if not self.isHeld:
+            self._rest()
+        return settled
+
+    def breakPromises(self) -> None:
+        """The session is gone: what was received can have no effect on it any more."""
+        self._promised.clear()
+        self._tellSettled()
+
+    def _tellSettled(self) -> None:
+        settled, self._settled = self._settled, None
+        if settled is not None:
+            settled.callback(None)
+
     def _keepPromise(self, exchange: Exchange, data: bytes) -> None:
         self._size = len(data)
         try:
@@ -417,6 +464,48 @@ class Carrier(Emitter):
 
     # The end
 
+    def finishUp(self) -> Deferred[None] | None:
+        """
+        Take nothing more from the other side, and record and send what was done: whoever has the session next, perhaps
+        as soon as the transport is gone, is to have all of it.
+
+        @return: L{None} if that is done, or nothing is recorded here; else what fires then, or with the transport.
+        """
+        line, recorder = self.line, self.recorder
+        if line is None or recorder is None or not self.handshakeDone or line.link.blocked:
+            return None
+        self._keepOwed(line)
+        self._beginEnding()
+        recorder.isEager = True
+        line.link.pauseReading()
+        finished: Deferred[None] = Deferred()
+        self._finished = finished
+        self.flush()
+        self._goOn()
+        self._checkFinished()
+        return None if self._finished is None else finished
+
+    def _beginEnding(self) -> None:
+        # The answers of methods that still run are lost in any case, so what is behind their calls need not wait.
+        self._isEnding = True
+        self._isFull = False
+
+    def _checkFinished(self) -> None:
+        line, recorder = self.line, self.recorder
+        if self._finished is None or self._isWorking:
+            return
+        if line is not None and recorder is not None and not line.link.blocked:
+            if line.inbox or self._recording is not None or self._nextTurn is not None:
+                return
+            if not self._recordNow(recorder) and not recorder.hasFailed:
+                return
+        self._tellFinished()
+
+    def _tellFinished(self) -> None:
+        finished, self._finished = self._finished, None
+        if finished is not None:
+            finished.callback(None)
+
     def hangUp(self) -> None:
         """
         Send what was written, then end the transport; nothing more is heard of the other side, apart from what it was
@@ -424,8 +513,7 @@ class Carrier(Emitter):
         """
         line = self.line
         if line is not None:
-            while len(line.inbox) > self._owed():
-                line.inbox.pop()
+            self._keepOwed(line)
             if self.exchange is not None and self.exchange.outbox:
                 self._write(self.exchange, line, True)
             line.link.close()
@@ -436,9 +524,12 @@ class Carrier(Emitter):
         if line is not None and not self._isLost:
             self._isLost = True  # we are told of the end later, and until then nothing more is to pile up
             self._log.info("{connection} is ended: {reason}", connection=self, reason=reason)
-            while len(line.inbox) > self._owed():
-                line.inbox.pop()
+            self._keepOwed(line)
             line.link.abort()
+
+    def _keepOwed(self, line: Line) -> None:
+        while len(line.inbox) > self._owed():
+            line.inbox.pop()
 
     def _owed(self) -> int:
         """How many messages of the inbox are recorded as received, or about to be."""
@@ -464,6 +555,7 @@ class Carrier(Emitter):
             self._recording = 0
         if exchange is not None:
             exchange.suspend()
+        self._tellFinished()
 
     def lineLost(self, reason: str) -> None:
         """The transport is gone."""

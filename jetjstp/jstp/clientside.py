@@ -233,6 +233,9 @@ class ClientSide:
         else:
             connection.emit("error", error)
 
+    def buffered(self, connection: Connection) -> None:
+        """See L{Home}; its own limit is enough for a client."""
+
     def overflowed(self, connection: Connection) -> None:
         """Nothing: the program is told when it wants to send more."""
 

@@ -190,6 +190,11 @@ class Connection(Carrier):
         self._usable().emit(interface, event, args)
         self.flush()
 
+    def emitAllEncoded(self, interface: str, event: str, all: Sequence[bytes]) -> None:
+        """The same event several times, each with arguments of its own; only on a server. All are sent, or none."""
+        self._usable().emitAll(interface, event, all)
+        self.flush()
+
     def inspectInterface(self, interface: str) -> Deferred[RemoteProxy]:
         """
         Get an interface of the other side. Inspected again, the same object has the methods that there are now.
@@ -280,6 +285,7 @@ class Connection(Carrier):
     def over(self) -> None:
         """The session is gone, and the connection with it: nothing can be sent any more."""
         self.isOver = True
+        self.breakPromises()
         self.abandon()
         self.finish()
 

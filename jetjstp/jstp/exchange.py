@@ -20,6 +20,7 @@ from jetjstp.jstp.messages import (
     callText,
     encodeList,
     eventText,
+    eventTexts,
     failureText,
     inspectText,
     numberOf,
@@ -27,6 +28,7 @@ from jetjstp.jstp.messages import (
     pongText,
     successText,
 )
+from jetjstp.jstp.results import EncodedResults
 from jetjstp.jstp.session import LARGEST, Restored, Session
 
 __all__ = ["Answered", "Exchange", "Partner", "Resumed"]
@@ -66,6 +68,12 @@ class Resumed(NamedTuple):
     lost: list[Answered]
 
 
+def _encoded(results: list[Any]) -> bytes:
+    if type(results) is EncodedResults:
+        return results.text
+    return encodeList(results) if results else b"[]"
+
+
 class Exchange:
     """
     One side of a conversation.
@@ -103,8 +111,10 @@ class Exchange:
         """
         restored = self.session.restore(count)
         lost: list[Answered] = []
+        # Also what is not there to be sent again: a server that was killed may have forgotten what it had received.
+        upTo = restored.upTo + restored.missing
         for waiting in (self._pending, self._pings):
-            for id in [id for id in waiting if abs(id) <= restored.upTo]:
+            for id in [id for id in waiting if abs(id) <= upTo]:
                 lost.append(waiting.pop(id))
         self.isOpen = True
         self.outbox += restored.texts
@@ -166,6 +176,15 @@ class Exchange:
         id = self._nextId()
         self._send(id, self._sendable(eventText(id, interface, event, args)))
 
+    def emitAll(self, interface: str, event: str, all: Sequence[bytes]) -> None:
+        """Tell of the same event several times. As L{emit}, but only on a server, which never refuses to send."""
+        texts = eventTexts(self._nextId(), self.step, interface, event, all)
+        if texts:
+            self._sendable(max(texts, key=len))
+            self.session.keepAll(self.step, texts)
+            if self.isOpen:
+                self.outbox += texts
+
     def forget(self, id: int) -> None:
         """Nobody waits for an answer any more."""
         self._pending.pop(id, None)
@@ -178,7 +197,7 @@ class Exchange:
         @raise ValueError: The results cannot be sent; TypeError alike.
         """
         if self.isOpen:
-            self.outbox.append(self._sendable(successText(id, encodeList(results) if results else b"[]")))
+            self.outbox.append(self._sendable(successText(id, _encoded(results))))
 
     def fail(self, id: int, error: list[Any]) -> None:
         """The other answer."""

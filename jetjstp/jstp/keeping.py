@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred, DeferredList, DeferredLock, maybeDeferred, succeed
@@ -21,6 +21,7 @@ from jetjstp.jstp.errors import SessionTaken
 from jetjstp.jstp.limits import Limits
 from jetjstp.jstp.recording import Recorder
 from jetjstp.jstp.session import Session
+from jetjstp.links.notices import RareNotice
 
 if TYPE_CHECKING:
     from jetjstp.jstp.connection import Connection
@@ -33,6 +34,23 @@ RECORDING_INTERVAL = 1.0
 """Seconds between records of what is not recorded at once."""
 
 
+class _Away:
+    """
+    A client without a transport.
+
+    @ivar due: When it is forgotten.
+    @ivar stored: The number of the message that was sent last when the session was stored.
+    @ivar size: Of the messages that wait for it.
+    """
+
+    __slots__ = ("due", "size", "stored")
+
+    def __init__(self, due: float, stored: int, size: int) -> None:
+        self.due = due
+        self.stored = stored
+        self.size = size
+
+
 class Keeping:
     """
     The sessions of a server.
@@ -40,6 +58,9 @@ class Keeping:
     Without a durability a session is stored as a whole when its connection is lost. With one it is recorded while it
     goes on, and no two servers hold it at a time: every second and at the end (C{"handover"}), or before anything that
     was received or is sent has an effect (C{"always"}).
+
+    @ivar dropped: How many sessions have become useless.
+    @ivar failures: How often the storage failed.
     """
 
     _log = Logger()
@@ -55,6 +76,8 @@ class Keeping:
         checkSessionStorage(provider)
         if durability is not None:
             _checkRecords("sessionStorageProvider", provider)
+        self.dropped = 0
+        self.failures = 0
         self._provider = provider
         self._durability = durability
         self._expirationTime = expirationTime
@@ -62,9 +85,9 @@ class Keeping:
         self._clock = clock
         self._serverId = str(uuid4())
         self._known: dict[str, Connection] = {}
-        # Those without a transport, with the time at which they are forgotten; the first one is due first.
-        # And the number of the message that was sent last when their session was stored.
-        self._away: OrderedDict[Connection, tuple[float, int]] = OrderedDict()
+        # Those without a transport; the first one is due first.
+        self._away: OrderedDict[Connection, _Away] = OrderedDict()
+        self._awayBytes = 0
         self._dropped: OrderedDict[str, None] = OrderedDict()
         self._expiry: IDelayedCall | None = None
         self._tick: IDelayedCall | None = None
@@ -72,6 +95,25 @@ class Keeping:
         # By the id of the session: who asks for it while somebody else does has to wait.
         self._searches: dict[str, DeferredLock] = {}
         self._isClosed = False
+        # When a storage goes away, it does so for all at a time.
+        self._notices = {what: RareNotice(self._log, clock) for what in ("stored", "recorded", "found")}
+        self._crowded = RareNotice(self._log, clock)
+
+    # Figures
+
+    @property
+    def atHand(self) -> int:
+        """How many sessions have their connection here, with or without a transport."""
+        return len(self._known)
+
+    @property
+    def away(self) -> int:
+        """How many of those have no transport."""
+        return len(self._away)
+
+    def measure(self) -> tuple[int, int]:
+        """The calls that are being answered, and the bytes that wait for those who are away. Looks at each session."""
+        return sum(connection.runningCalls for connection in self._known.values()), self._awayBytes
 
     # At hand
 
@@ -83,7 +125,7 @@ class Keeping:
         """A connection has its session, and a transport."""
         assert connection.session is not None
         self._known[connection.session.id] = connection
-        self._away.pop(connection, None)
+        self._isBack(connection)
         if connection.recorder is not None and self._tick is None and not self._isClosed:
             self._tick = self._clock.callLater(RECORDING_INTERVAL, self._recordAll)
 
@@ -93,31 +135,58 @@ class Keeping:
         if session is None or self._known.get(session.id) is not connection:
             return
         if connection.recorder is not None:
-            self._watch(connection.recorder.record())
+            self.watch(connection.recorder.record())
         else:
             self._store(connection.application, session)
-        self._away[connection] = self._clock.seconds() + self._expirationTime, session.latestBufferedMessageId
-        if len(self._away) > self._limits.sessions:
-            self._forget(next(iter(self._away)))
+        due = self._clock.seconds() + self._expirationTime
+        self._away[connection] = _Away(due, session.latestBufferedMessageId, session.bufferBytes)
+        self._awayBytes += session.bufferBytes
+        self._makeRoom()
         if self._expiry is None:
             self._expiry = self._clock.callLater(self._expirationTime, self._expire)
 
+    def buffered(self, connection: Connection) -> None:
+        """Something more waits for a client that is away."""
+        away, session = self._away.get(connection), connection.session
+        if away is not None and session is not None:
+            self._awayBytes += session.bufferBytes - away.size
+            away.size = session.bufferBytes
+            self._makeRoom()
+
+    def _makeRoom(self) -> None:
+        limits = self._limits
+        while len(self._away) > limits.sessions or (self._awayBytes > limits.awayBytes and self._away):
+            limit = "sessions" if len(self._away) > limits.sessions else "awayBytes"
+            connection = next(iter(self._away))
+            self._crowded.warn("{connection} is forgotten: {limit} is reached", connection=connection, limit=limit)
+            self._forget(connection)
+
+    def _isBack(self, connection: Connection) -> _Away | None:
+        away = self._away.pop(connection, None)
+        if away is not None:
+            self._awayBytes -= away.size
+        return away
+
     def drop(self, connection: Connection) -> None:
         """A session has become useless: who asks for it is told that there is none."""
+        self.dropped += 1
         if connection.session is not None:
             self._dropped[connection.session.id] = None
             if len(self._dropped) > self._limits.sessions:
                 self._dropped.popitem(last=False)
+        recorder, connection.recorder = connection.recorder, None
+        if recorder is not None:
+            self.watch(recorder.discard())
         self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
-        away = self._away.pop(connection, None)
+        away = self._isBack(connection)
         session = connection.session
         if session is not None and self._known.get(session.id) is connection:
             del self._known[session.id]
             if (
                 away is not None
-                and away[1] != session.latestBufferedMessageId
+                and away.stored != session.latestBufferedMessageId
                 and self._durability is None
                 and session.id not in self._dropped
             ):
@@ -125,29 +194,45 @@ class Keeping:
                 self._store(connection.application, session)
         recorder, connection.recorder = connection.recorder, None
         if recorder is not None:
-            self._watch(recorder.release())
+            self.watch(recorder.release())
         connection.over()
 
     def _expire(self) -> None:
         self._expiry = None
         now = self._clock.seconds()
         while self._away:
-            connection, (due, _) = next(iter(self._away.items()))
-            if due > now:
-                self._expiry = self._clock.callLater(due - now, self._expire)
+            connection, away = next(iter(self._away.items()))
+            if away.due > now:
+                self._expiry = self._clock.callLater(away.due - now, self._expire)
                 return
             self._forget(connection)
 
     def close(self) -> Deferred[None]:
-        """Forget all; fires when everything is stored."""
+        """
+        Forget all, when what was recorded as received is worked on; fires when everything is stored, and nobody waits
+        for the storage any more.
+        """
         self._isClosed = True
         for connection in list(self._known.values()):
-            self._forget(connection)
+            settling = connection.settle()
+            if settling is None:
+                self._forget(connection)
+            else:
+                self.watch(settling.addCallback(self._settled, connection))
         for call in (self._expiry, self._tick):
             if call is not None:
                 call.cancel()
         self._expiry = self._tick = None
-        return DeferredList(list(self._storing)).addCallback(lambda _: None)
+        return self._allStored()
+
+    def _settled(self, _: object, connection: Connection) -> None:
+        self._forget(connection)
+
+    def _allStored(self) -> Deferred[None]:
+        # What is done may lead to something more: who is let in too late gives the session back.
+        if not self._storing:
+            return succeed(None)
+        return DeferredList(list(self._storing)).addCallback(lambda _: self._allStored())
 
     # In the storage
 
@@ -171,12 +256,20 @@ class Keeping:
         setInactive = getattr(storage, "setInactive", None)
         if setInactive is not None:
             storing.addCallback(lambda _: setInactive(session.id))
-        self._watch(storing.addErrback(self._unstored))
+        self.watch(storing.addErrback(self._unstored))
 
     def _unstored(self, failure: Failure) -> None:
-        self._log.failure("a session could not be stored", failure=failure)
+        self.failures += 1
+        if failure.check(StorageUnavailable):
+            self._tellAway("stored", failure)
+        else:
+            self._log.failure("a session could not be stored", failure=failure)
 
-    def _watch(self, storing: Deferred[Any] | None) -> None:
+    def _tellAway(self, what: str, failure: Failure) -> None:
+        self._notices[what].warn("a session could not be {what}: {reason}", what=what, reason=failure.getErrorMessage())
+
+    def watch(self, storing: Deferred[Any] | None) -> None:
+        """Have L{close} wait for something; its result is of no use afterwards."""
         if storing is not None and (not storing.called or storing.paused):
             self._storing.add(storing)
             storing.addBoth(lambda _: self._storing.discard(storing))
@@ -238,9 +331,10 @@ class Keeping:
         return session
 
     def _unread(self, failure: Failure) -> None:
+        self.failures += 1
         if failure.check(StorageUnavailable):
             # Not the same as no session: who was told that would give up what it has.
-            self._log.warn("the session storage cannot be asked: {reason}", reason=failure.getErrorMessage())
+            self._tellAway("found", failure)
             failure.raiseException()
         self._log.failure("the session storage could not be asked", failure=failure)
 
@@ -264,7 +358,11 @@ class Keeping:
                 raise SessionTaken("a new session was not in the storage")
             self._startRecorder(connection, application, session, found[1])
 
-        return stored.addCallback(taken)
+        return stored.addErrback(self._unbegun).addCallback(taken)
+
+    def _unbegun(self, failure: Failure) -> NoReturn:
+        self.failures += 1
+        failure.raiseException()
 
     def _startRecorder(self, connection: Connection, application: Application, session: Session, epoch: Any) -> None:
         def failed(failure: Failure) -> None:
@@ -277,7 +375,11 @@ class Keeping:
         """The session is not ours any more; or it would be lost if this server were killed, which is as bad."""
         if failure.check(SessionTaken):
             self._log.info("{connection}: another server has taken the session", connection=connection)
+        elif failure.check(StorageUnavailable):
+            self.failures += 1
+            self._tellAway("recorded", failure)
         else:
+            self.failures += 1
             self._log.failure("a session could not be recorded", failure=failure)
         connection.recorder = None
         if self._known.get(session.id) is connection:
@@ -288,7 +390,7 @@ class Keeping:
         """The session was taken, and nobody is there for it."""
         recorder, connection.recorder = connection.recorder, None
         if recorder is not None:
-            self._watch(recorder.release())
+            self.watch(recorder.release())
 
     def isOurs(self, connection: Connection) -> Deferred[bool]:
         """
@@ -313,7 +415,7 @@ class Keeping:
         for connection in list(self._known.values()):
             if connection.recorder is not None:
                 isNeeded = True
-                self._watch(connection.recorder.record())
+                self.watch(connection.recorder.record())
         if isNeeded and not self._isClosed:
             self._tick = self._clock.callLater(RECORDING_INTERVAL, self._recordAll)
 

@@ -32,7 +32,9 @@ class Limits:
         a client that is away, a client refuses to send more. While connected, half of it asks for an acknowledgement.
     @ivar bufferBytes: The size of those messages.
     @ivar acknowledgeTimeout: The time for that acknowledgement; then the connection ends.
-    @ivar sessions: Sessions whose connection is lost and that a server keeps at hand; the oldest makes room.
+    @ivar sessions: Sessions whose connection is lost and that a server keeps at hand; the one that was lost first makes
+        room: it is in the storage.
+    @ivar awayBytes: The size of all messages that wait for clients that are away; the same makes room.
     """
 
     message: int = 8 * MEBIBYTE
@@ -49,6 +51,7 @@ class Limits:
     bufferBytes: int = 16 * MEBIBYTE
     acknowledgeTimeout: float = 10.0
     sessions: int = 100_000
+    awayBytes: int = 256 * MEBIBYTE
 
     def __post_init__(self) -> None:
         checkBounds(self)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from jetjstp.errors import RemoteProtocolError
@@ -21,6 +22,7 @@ __all__ = [
     "checkName",
     "encodeList",
     "eventText",
+    "eventTexts",
     "failureText",
     "handshakeFailure",
     "handshakeRequest",
@@ -118,6 +120,16 @@ def callText(id: int, interface: str, method: str, args: bytes) -> bytes:
 def eventText(id: int, interface: str, event: str, args: bytes) -> bytes:
     """An event."""
     return b"{event:[%d,%b%b%b}" % (id, _target(interface), _verb("event", event), args)
+
+
+def eventTexts(first: int, step: int, interface: str, event: str, all: Sequence[bytes]) -> list[bytes]:
+    """
+    The same event several times.
+
+    @param first: The number of the first; C{step} is between two.
+    """
+    middle = b",%b%b" % (_target(interface), _verb("event", event))
+    return [b"{event:[%d%b%b}" % (id, middle, args) for id, args in zip(count(first, step), all, strict=False)]
 
 
 def inspectText(id: int, interface: str) -> bytes:

@@ -98,14 +98,24 @@ class Recorder:
 
     def release(self) -> Deferred[None]:
         """Record the rest, and say that nobody here is connected to the session any more."""
-        recording = self.record()
-        if recording is None:
-            return self._release()
-        released: Deferred[None] = Deferred()
-        recording.addCallback(lambda _: self._release().chainDeferred(released))
-        return released
+        return self._end(self.record(), self._storage.release)
 
-    def _release(self) -> Deferred[None]:
+    def discard(self) -> Deferred[None]:
+        """The session is of no use to anybody: have it forgotten if the storage can do that, else released."""
+        delete = getattr(self._storage, "delete", None)
+        if delete is None:
+            return self.release()
+        self._session.takeEntries()  # they need not be recorded any more
+        return self._end(self.record(), delete)
+
+    def _end(self, recording: Deferred[bool] | None, end: Callable[[str, Any], Any]) -> Deferred[None]:
+        if recording is None:
+            return self._endNow(end)
+        ended: Deferred[None] = Deferred()
+        recording.addCallback(lambda _: self._endNow(end).chainDeferred(ended))
+        return ended
+
+    def _endNow(self, end: Callable[[str, Any], Any]) -> Deferred[None]:
         if self.hasFailed:
             return succeed(None)
-        return maybeDeferred(self._storage.release, self._session.id, self._epoch).addErrback(self._fail)
+        return maybeDeferred(end, self._session.id, self._epoch).addErrback(self._fail)

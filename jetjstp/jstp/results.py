@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Results"]
+__all__ = ["EncodedResults", "Results"]
 
 
 class Results(tuple[Any, ...]):
@@ -25,3 +25,17 @@ class Results(tuple[Any, ...]):
 
     def __repr__(self) -> str:
         return f"Results({', '.join(map(repr, self))})"
+
+
+class EncodedResults(list[Any]):
+    """
+    Results that are MDSF already: returned by a method, they are sent as they are.
+
+    @ivar text: The list of them, with its brackets; who makes it knows that peers can read it.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__()
+        self.text = text

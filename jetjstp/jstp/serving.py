@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IProtocolFactory
-
 from jetjstp.jstp.line import Line
 from jetjstp.jstp.server import Server
 from jetjstp.jstp.signatures import checkLimits, checkTakes
+from jetjstp.links.stream import StreamFactory
+from jetjstp.links.websocket import WebSocketLinkFactory
 
 __all__ = ["makeServer"]
 
@@ -32,7 +32,10 @@ OPTIONS = frozenset(
 
 
 def makeServer(
-    makeFactory: Callable[..., IProtocolFactory], applications: Any, misplaced: tuple[object, ...], **options: Any
+    makeFactory: Callable[..., StreamFactory | WebSocketLinkFactory],
+    applications: Any,
+    misplaced: tuple[object, ...],
+    **options: Any,
 ) -> Server:
     """
     Make a server of keywords, or of the options as npm's package takes them: in one dict.
@@ -67,7 +70,7 @@ def makeServer(
         checkTakes("originCheckStrategy", check, "origin")
         extra = {"originCheckStrategy": check}
 
-    def factory(receiver: Callable[[], Line]) -> IProtocolFactory:
+    def factory(receiver: Callable[[], Line]) -> StreamFactory | WebSocketLinkFactory:
         return makeFactory(receiver, limits, reactor, **extra)
 
     server = Server(

@@ -172,6 +172,15 @@ class Session(MutableMapping[str, Any]):
         if self._journal is not None:
             self._journal.append(Sent(id, text.decode("utf-8")))
 
+    def keepAll(self, step: int, texts: list[bytes]) -> None:
+        """The same for several messages with the numbers from L{nextId} on."""
+        first = abs(self.latestBufferedMessageId) + 1
+        self.latestBufferedMessageId = step * (first - 1 + len(texts))
+        self._buffer.extend(enumerate(texts, first))
+        self.bufferBytes += sum(map(len, texts))
+        if self._journal is not None:
+            self._journal.extend(Sent(step * number, text.decode("utf-8")) for number, text in enumerate(texts, first))
+
     def acknowledge(self, count: int) -> None:
         """The other side has received everything up to a number; one that was never sent is ignored."""
         if self.guaranteedDeliveredCount < count <= abs(self.latestBufferedMessageId):

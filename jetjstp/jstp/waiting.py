@@ -22,7 +22,12 @@ __all__ = ["WaitingRoom"]
 
 
 class WaitingRoom:
-    """Connections whose handshake is not over. One timer serves all: each waits equally long."""
+    """
+    Connections whose handshake is not over. One timer serves all: each waits equally long.
+
+    @ivar expired: How many had to go as their time was up.
+    @ivar crowdedOut: How many had to go as there were too many.
+    """
 
     _log = Logger()
 
@@ -30,6 +35,8 @@ class WaitingRoom:
         """
         @param timedOut: Called with a connection whose time is up.
         """
+        self.expired = 0
+        self.crowdedOut = 0
         self._limits = limits
         self._clock = clock
         self._timedOut = timedOut
@@ -51,7 +58,11 @@ class WaitingRoom:
         if self._call is None:
             self._call = self._clock.callLater(self._limits.handshakeTimeout, self._look)
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def _send(self, connection: Connection, limit: str) -> None:
+        self.crowdedOut += 1
         self._notice.warn(
             "{connection} has to go before its handshake: {limit} is reached", connection=connection, limit=limit
         )
@@ -89,4 +100,5 @@ class WaitingRoom:
                 return
             self.remove(connection)
             accepting.cancel()
+            self.expired += 1
             self._timedOut(connection)

@@ -20,6 +20,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 
+from jetjstp.causes import Cause
+
 if sys.platform == "linux":
     from fcntl import ioctl
     from termios import TIOCOUTQ
@@ -84,7 +86,7 @@ class Watchable(Protocol):
     address: str
     watched: bool
 
-    def abortBecause(self, reason: str) -> None:
+    def abortBecause(self, reason: str, cause: Cause) -> None:
         """End the connection at once."""
 
 
@@ -163,4 +165,4 @@ class DeathWatch:
                 outstanding=state.outstanding,
                 silentFor=state.silentFor,
             )
-            link.abortBecause("the peer does not acknowledge what it is sent")
+            link.abortBecause("the peer does not acknowledge what it is sent", Cause.SILENT)

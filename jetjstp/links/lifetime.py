@@ -4,11 +4,17 @@ The beginning and the end of a link, as its receiver sees them.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.logger import Logger
 
+from jetjstp.causes import Cause, Refusal
 from jetjstp.interfaces import MessageLink, MessageReceiver
+from jetjstp.links.certificates import peerCertificate
+from jetjstp.links.traffic import Traffic
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 __all__ = ["Lifetime"]
 
@@ -47,6 +53,7 @@ class Lifetime:
     _log = Logger()
 
     transport: Any
+    _traffic: Traffic
     address: str = "unknown"
     isLive = False
 
@@ -55,11 +62,18 @@ class Lifetime:
 
     _receiver: MessageReceiver = _nobody
     _endReason: str | None = None
+    _isDenied = False
     _isGone = False
+
+    @property
+    def peerCertificate(self) -> Certificate | None:
+        """The certificate that the other side has presented, and TLS has verified; L{None} if there is none."""
+        return peerCertificate(self.transport)
 
     def _open(self, receiver: MessageReceiver) -> None:
         """Messages can go through from now on."""
         self._receiver = receiver
+        self._traffic.opened += 1
         self.isLive = True
         self._flowing = True
         try:
@@ -75,6 +89,8 @@ class Lifetime:
         """
         self._end()
         self._isGone = True
+        if self._receiver is _nobody:
+            self._traffic.refused[Refusal.DENIED if self._isDenied else Refusal.HANDSHAKE] += 1
         receiver, self._receiver = self._receiver, _nobody
         try:
             receiver.linkLost(self._endReason or reason)
@@ -92,12 +108,19 @@ class Lifetime:
         if not self._isGone:
             self.transport.abortConnection()
 
-    def abortBecause(self, reason: str) -> None:
-        """End the connection at once; C{linkLost} tells the reason."""
-        self._endReason = self._endReason or reason
+    def abortBecause(self, reason: str, cause: Cause) -> None:
+        """End the connection at once; C{linkLost} tells the reason, and the cause is counted."""
+        self._endFor(reason, cause)
         self.abort()
+
+    def _endFor(self, reason: str, cause: Cause) -> None:
+        """The connection is about to be ended; the first reason is the one that holds."""
+        if self._endReason is None:
+            self._endReason = reason
+            if self._receiver is not _nobody:
+                self._traffic.dropped[cause] += 1
 
     def _receiverFailed(self) -> None:
         """Log the current exception, which the receiver raised, and end the connection: no peer is served by half."""
         self._log.failure("the receiver of {address} failed, the connection is aborted", address=self.address)
-        self.abortBecause("the receiver failed")
+        self.abortBecause("the receiver failed", Cause.FAULT)

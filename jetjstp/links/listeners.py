@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -24,7 +24,9 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-__all__ = ["ListenFailed", "Listener", "reasonOf"]
+from jetjstp.links.certificates import AskingReactor, loadClientCa
+
+__all__ = ["ListenFailed", "Listener", "isSecure", "reasonOf"]
 
 EXAMPLE = "tcp:11122:interface=127.0.0.1"
 
@@ -43,16 +45,27 @@ class Listener:
     @ivar isHeld: Whether to take no connections yet, though the port is bound: they wait in the queue of the system
         until L{open}. Set it before L{listen}. Ports that cannot be told to wait take them at once.
     @param option: The option that named it.
-    @raise ValueError: The description cannot be understood.
+    @param clientCa: A PEM file of those who sign certificates of clients, named by C{--client-ca}. With TLS (C{ssl:})
+        clients are asked for one then; nobody has to have one, but one that does not verify fails the handshake.
+    @raise ValueError: The description cannot be understood, or the file is of no use.
     """
 
-    def __init__(self, reactor: IReactorCore, option: str, description: str) -> None:
+    def __init__(
+        self,
+        reactor: IReactorCore,
+        option: str,
+        description: str,
+        clientCa: str | os.PathLike[str] | None = None,
+    ) -> None:
         self.option = option
         self.description = description
         self.port: IListeningPort | None = None
         self.isHeld = False
+        asking: Any = reactor
+        if clientCa is not None and isSecure(description):
+            asking = _asking(reactor, option, description, clientCa)
         try:
-            self._endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+            self._endpoint: IStreamServerEndpoint = serverFromString(asking, description)
         except Exception as error:
             if description.startswith("systemd:") and isinstance(error, LookupError):
                 raise ValueError(
@@ -87,7 +100,7 @@ class Listener:
     def __str__(self) -> str:
         """Where it listens, for people."""
         address = self.port.getHost() if self.port is not None else None
-        secure = " with TLS" if self.description.startswith(("ssl:", "tls:")) else ""
+        secure = " with TLS" if isSecure(self.description) else ""
         if isinstance(address, IPv6Address):
             return f"[{address.host}]:{address.port}{secure}"
         if isinstance(address, IPv4Address):
@@ -95,6 +108,23 @@ class Listener:
         if isinstance(address, UNIXAddress) and address.name:
             return f"unix:{os.fsdecode(address.name)}"
         return self.description
+
+
+def isSecure(description: str) -> bool:
+    """Whether an endpoint is one with TLS of its own."""
+    return description.startswith(("ssl:", "tls:"))
+
+
+def _asking(reactor: IReactorCore, option: str, description: str, clientCa: str | os.PathLike[str]) -> AskingReactor:
+    if not description.startswith("ssl:"):
+        kind = description.partition(":")[0]
+        raise ValueError(
+            f"{option} {description}: --client-ca does not reach {kind}: endpoints, which are somebody else's; use ssl:"
+        )
+    try:
+        return AskingReactor(reactor, loadClientCa(clientCa))
+    except ValueError as error:
+        raise ValueError(f"--client-ca {error}") from None
 
 
 def reasonOf(error: BaseException | None) -> str:

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from jetjstp.causes import Cause
+
 __all__ = ["Pingable", "Pinger"]
 
 PATIENCE = 15.0
@@ -30,7 +32,7 @@ class Pingable(Protocol):
     def ping(self) -> None:
         """Send one."""
 
-    def abortBecause(self, reason: str) -> None:
+    def abortBecause(self, reason: str, cause: Cause) -> None:
         """End the connection at once."""
 
 
@@ -82,7 +84,7 @@ class Pinger:
         if since is not None and link.hasExcuse():
             since = None
         if since is not None and now - since >= self._patience:
-            link.abortBecause(f"no answer to a ping for {now - since:.0f} seconds")
+            link.abortBecause(f"no answer to a ping for {now - since:.0f} seconds", Cause.SILENT)
             return
         link.unansweredSince = now if since is None else since
         link.ping()

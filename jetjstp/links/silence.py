@@ -11,6 +11,8 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from jetjstp.causes import Cause
+
 __all__ = ["Listened", "SilenceWatch"]
 
 SLICE = 500
@@ -29,7 +31,7 @@ class Listened(Protocol):
     def ping(self) -> None:
         """Send one."""
 
-    def abortBecause(self, reason: str) -> None:
+    def abortBecause(self, reason: str, cause: Cause) -> None:
         """End the connection at once."""
 
 
@@ -116,4 +118,4 @@ class SilenceWatch:
             self._lookAt(watch, now + self._patience)
             link.ping()
         else:
-            link.abortBecause(f"nothing received for {now - link.lastReceived:.0f} seconds")
+            link.abortBecause(f"nothing received for {now - link.lastReceived:.0f} seconds", Cause.SILENT)

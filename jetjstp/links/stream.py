@@ -21,14 +21,17 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from jetjstp.bounds import checkNumber
+from jetjstp.causes import Cause, Refusal
 from jetjstp.errors import FrameTooLong
 from jetjstp.framing import Framing
 from jetjstp.interfaces import MessageReceiver
 from jetjstp.links.addresses import hostOf, peerAddress
+from jetjstp.links.certificates import tlsProblem
 from jetjstp.links.deathwatch import DeathWatch
 from jetjstp.links.notices import RareNotice
 from jetjstp.links.reading import ReadingSide
 from jetjstp.links.settings import LinkSettings
+from jetjstp.links.traffic import Traffic
 from jetjstp.links.writing import WritingSide
 
 __all__ = ["CLOSE_TIMEOUT", "TLS_TIMEOUT", "StreamFactory", "StreamLink"]
@@ -53,6 +56,7 @@ class StreamLink(ReadingSide, WritingSide, Protocol):
     def __init__(self, owner: StreamFactory, framing: Framing, receiver: MessageReceiver) -> None:
         super().__init__()
         self._owner = owner
+        self._traffic = owner.traffic
         self.pack = framing.pack
         self._framing = framing
         self._feed = framing.feed
@@ -71,7 +75,7 @@ class StreamLink(ReadingSide, WritingSide, Protocol):
             timeout = self._owner.openTimeout
             if timeout is not None:
                 reason = f"no TLS handshake within {timeout:g} seconds"
-                self._tlsCall = self._owner.clock.callLater(timeout, self.abortBecause, reason)
+                self._tlsCall = self._owner.clock.callLater(timeout, self.abortBecause, reason, Cause.SILENT)
         else:
             self.handshakeCompleted()
 
@@ -99,23 +103,26 @@ class StreamLink(ReadingSide, WritingSide, Protocol):
             return
         if self._lastReceived is not None:
             self._lastReceived = self._owner.clock.seconds()
+        self._traffic.bytesReceived += len(data)
         try:
             messages = self._feed(data)
         except FrameTooLong as error:
             self._feed = _ignore
             if error.messages:
+                self._traffic.messagesReceived += len(error.messages)
                 self._deliver(error.messages)
             if self._held:
                 self._endAfterHeld = str(error)
             else:
-                self.abortBecause(str(error))
+                self.abortBecause(str(error), Cause.LIMIT)
             return
         if messages:
+            self._traffic.messagesReceived += len(messages)
             self._deliver(messages)
 
     def _resumeTransport(self) -> None:
         if self._endAfterHeld is not None:
-            self.abortBecause(self._endAfterHeld)
+            self.abortBecause(self._endAfterHeld, Cause.LIMIT)
         else:
             super()._resumeTransport()
 
@@ -153,6 +160,9 @@ class StreamLink(ReadingSide, WritingSide, Protocol):
                 call.cancel()
         self._owner.links.discard(self)
         self._endWriting()
+        problem = tlsProblem(reason)
+        if problem is not None and self._futureReceiver is not None:
+            self._owner.failures.warn("{address}: {reason}", address=self.address, reason=problem)
         self._lost(reason.getErrorMessage())
 
     def _checkIdle(self, timeout: float) -> None:
@@ -163,7 +173,7 @@ class StreamLink(ReadingSide, WritingSide, Protocol):
         if remaining > 0:
             self._idleCall = clock.callLater(remaining, self._checkIdle, timeout)
         else:
-            self.abortBecause(f"nothing received for {timeout:g} seconds")
+            self.abortBecause(f"nothing received for {timeout:g} seconds", Cause.SILENT)
 
 
 def _ignore(data: bytes) -> list[bytes]:
@@ -176,6 +186,7 @@ class StreamFactory(Factory):
     Makes a L{StreamLink} for each connection, of a server or a client.
 
     @ivar links: Those that are connected now.
+    @ivar traffic: Counts what goes over them.
     """
 
     noisy = False
@@ -202,14 +213,17 @@ class StreamFactory(Factory):
         self.clock = reactor
         self.settings = settings or LinkSettings()
         self.links: set[StreamLink] = set()
+        self.traffic = Traffic()
         self.deathWatch = DeathWatch(reactor, self.settings.deadAfter) if DeathWatch.isPossible() else None
         self._framing = framing
         self._receiver = receiver
+        self.failures = RareNotice(self._log, reactor)
         self._refusal = RareNotice(self._log, reactor)
 
     def buildProtocol(self, addr: IAddress | None) -> StreamLink | None:
         """Make the link of a new connection, or refuse it: then L{None}."""
         if len(self.links) >= self.settings.maxConnections:
+            self.traffic.refused[Refusal.FULL] += 1
             reason = f"{self.settings.maxConnections} are open (maxConnections)"
             self._refusal.tell("refused", address=hostOf(addr), reason=reason)
             return None

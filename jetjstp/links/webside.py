@@ -19,8 +19,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from jetjstp.bounds import checkNumber, checkSeconds
+from jetjstp.causes import Cause
 from jetjstp.interfaces import MessageReceiver
 from jetjstp.links.addresses import peerAddress
+from jetjstp.links.certificates import tlsProblem
 from jetjstp.links.deathwatch import DeathWatch
 from jetjstp.links.notices import RareNotice
 from jetjstp.links.pinging import Pinger
@@ -29,6 +31,7 @@ from jetjstp.links.reading import ReadingSide
 from jetjstp.links.settings import LinkSettings
 from jetjstp.links.shortpath import LONGEST
 from jetjstp.links.silence import SilenceWatch
+from jetjstp.links.traffic import Traffic
 from jetjstp.links.writing import WritingSide
 
 __all__ = ["WebSocketSide", "WebSocketSituation", "commonOptions"]
@@ -56,6 +59,9 @@ FRAGMENT = 8192
 
 MAX_PINGS = 100
 """Pings a second that we answer. Nobody needs more than one; each is work for us, and bytes to be sent."""
+
+TOO_MUCH = (1008, 1009)
+"""The codes with which connections are closed for a limit: of fragments or pings, of the length of a message."""
 
 MAX_IGNORED = 1024 * 1024
 """Bytes that may come from a peer that has broken a rule until its answer to our close frame. It may not know yet."""
@@ -112,6 +118,7 @@ class WebSocketSituation:
         self.options = options
         self.longestShort, self.mostFragments = boundsOf(options["maxMessagePayloadSize"])
         self.links: set[WebSocketSide] = set()
+        self.traffic = Traffic()
         self.deathWatch = DeathWatch(clock, settings.deadAfter) if DeathWatch.isPossible() else None
         self.pinger: Pinger | SilenceWatch | None = None
         self.listens = bool(pingInterval and pingPatience is not None)
@@ -167,6 +174,7 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
     def __init__(self, situation: WebSocketSituation) -> None:
         super().__init__()
         self._situation = situation
+        self._traffic = situation.traffic
         self._clock = situation.clock
         self._longestShort = situation.longestShort
         self._mostFragments = situation.mostFragments
@@ -262,7 +270,7 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
         """The peer broke a rule."""
         # Once is enough: Autobahn finds the same mistake again when the frame that has it comes in pieces.
         if not self.failedByMe:
-            self._endReason = self._endReason or f"closed with {code}: {reason}"
+            self._endFor(f"closed with {code}: {reason}", Cause.LIMIT if code in TOO_MUCH else Cause.PROTOCOL)
             self._situation.failures.tell("dropped", address=self.address, reason=self._endReason)
             super()._fail_connection(code, reason)
 
@@ -274,6 +282,9 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
         if self.closeHandshakeTimeoutCall is not None:
             self.closeHandshakeTimeoutCall.cancel()
             self.closeHandshakeTimeoutCall = None
+        problem = tlsProblem(reason)
+        if problem is not None and self._head is not None:
+            self._situation.failures.warn("{address}: {reason}", address=self.address, reason=problem)
         self._connectionLost(reason)  # type: ignore[arg-type]
         self._situation.links.discard(self)
         if self._situation.pinger is not None:
@@ -292,6 +303,7 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came in."""
+        self._traffic.bytesReceived += len(data)
         if self._situation.listens:
             self.lastReceived = self._clock.seconds()
         if self._flowing and not self._backlog:
@@ -299,6 +311,7 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
                 messages: list[bytes] = []
                 taken = self._takeShort(data, self._longestShort, messages)
                 if taken == len(data):
+                    self._traffic.messagesReceived += len(messages)
                     self._deliver(messages)
                     return
                 self._collected = messages
@@ -378,6 +391,7 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
         if not self._paused and not self._isGone:
             data = bytes(self._backlog)
             self._backlog.clear()
+            self._traffic.bytesReceived -= len(data)  # they were counted when they came
             self.dataReceived(data)
             if not self._paused:
                 self._resumeTransport()
@@ -394,6 +408,7 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
     def _deliverCollected(self) -> None:
         if self._collected:
             messages, self._collected = self._collected, []
+            self._traffic.messagesReceived += len(messages)
             self._deliver(messages)
 
     def onMessageBegin(self, isBinary: bool) -> None:

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from jetjstp.bounds import checkNumber
+from jetjstp.causes import Refusal
 from jetjstp.interfaces import MessageReceiver
 from jetjstp.links.addresses import hostOf, localAddress
 from jetjstp.links.fragments import LEAST, inFragments
@@ -26,6 +27,7 @@ from jetjstp.links.origins import OriginRules, UpgradeRequest
 from jetjstp.links.quietlog import QuietLog
 from jetjstp.links.settings import LinkSettings
 from jetjstp.links.shortpath import plainFrame, takeMasked, textFrame
+from jetjstp.links.traffic import Traffic
 from jetjstp.links.webside import OPEN_TIMEOUT, WebSocketSide, WebSocketSituation, commonOptions
 
 __all__ = ["Authenticate", "Guard", "WebSocketLink", "WebSocketLinkFactory"]
@@ -152,7 +154,7 @@ class WebSocketLink(WebSocketSide, WebSocketServerProtocol):  # type: ignore[mis
             elif responseHeaders:
                 # The versions that we know: what RFC 6455, 4.4 answers with this code, and Autobahn with another.
                 code = HTTPStatus.UPGRADE_REQUIRED
-            denied = code in (HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED)
+            self._isDenied = denied = code in (HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED)
             reason = "".join(c if c.isprintable() else "?" for c in reason)
             notice = self._owner.denials if denied else self._situation.failures
             notice.tell("refused", address=self.address, code=int(code), reason=reason)
@@ -285,6 +287,11 @@ class WebSocketLinkFactory(WebSocketServerFactory):
         return self.situation.links
 
     @property
+    def traffic(self) -> Traffic:
+        """Counts what goes over them."""
+        return self.situation.traffic
+
+    @property
     def closeCode(self) -> int:
         """The code with which links close: 1000. Set it to 1001 when the whole server goes away."""
         return self.situation.closeCode
@@ -300,6 +307,7 @@ class WebSocketLinkFactory(WebSocketServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> WebSocketLink | None:
         """Make the link of a new connection, or refuse it: then L{None}."""
         if self.isFull():
+            self.situation.traffic.refused[Refusal.FULL] += 1
             limit = self.situation.settings.maxConnections
             self._refusal.tell("refused", address=hostOf(addr), reason=f"{limit} are open (maxConnections)")
             return None

@@ -63,6 +63,9 @@ class WritingSide(Lifetime):
         """
         if self.isLive:
             data = b"".join(frames)
+            traffic = self._traffic
+            traffic.messagesSent += len(frames)
+            traffic.bytesSent += len(data)
             if data:
                 self._write(data)
 

@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -17,29 +17,48 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from jetjstp.interfaces import IAuthPolicy, IAuthPolicyFactory
+from jetjstp.jet.pathrules import PathRules
 from jetjstp.policies.users import UsersPolicy, checkUsers
 
-__all__ = ["UsersFileFactory", "loadUsers"]
+__all__ = ["UsersFile", "UsersFileFactory", "UsersFilePolicy", "isWrapped", "loadUsers", "loadUsersFile"]
 
 _log = Logger()
 
 EXAMPLE = '{"joe": {"password": "...", "auth": {"fetchGroups": ["staff"], "setGroups": [], "callGroups": []}}}'
 
 
-def loadUsers(path: str | os.PathLike[str]) -> dict[str, Any]:
+GROUPS_EXAMPLE = '{"users": {...}, "groups": {"staff": {"add": ["home/{user}/*"], "fetch": ["*"]}}}'
+
+
+class UsersFile(NamedTuple):
     """
-    Read a table of users for L{UsersPolicy}: TOML if the name ends in C{.toml}, else JSON. The table may also be the
-    value of a single member C{users}. Passwords in plain text are accepted with a warning in the log.
+    What stands in a users file, for L{UsersPolicy}.
+
+    @ivar groups: L{None} if the file has no such member.
+    """
+
+    users: dict[str, Any]
+    groups: dict[str, Any] | None
+
+
+def loadUsersFile(path: str | os.PathLike[str]) -> UsersFile:
+    """
+    Read a users file: TOML if the name ends in C{.toml}, else JSON. It is a table of users, or an object of such a
+    table, C{users}, and path rules, C{groups}. Passwords in plain text are accepted with a warning in the log.
 
     @raise ValueError: The file cannot be used; the message names it, the place in it, and the remedy.
     """
     path = Path(os.path.expanduser(path))
     try:
-        users = _unwrap(_parse(path))
+        content = _unwrap(_parse(path))
         try:
-            checked = checkUsers(users)
+            checked = checkUsers(content.users)
         except ValueError as error:
             raise ValueError(f"{error}; a user looks like this: {EXAMPLE}") from None
+        try:
+            PathRules({} if content.groups is None else content.groups)
+        except ValueError as error:
+            raise ValueError(f"{error}; groups look like this: {GROUPS_EXAMPLE}") from None
     except ValueError as error:
         raise ValueError(f"users file {str(path)!r}: {error}") from None
     plain = sum(isinstance(user.password, str) for user in checked.values())
@@ -51,7 +70,12 @@ def loadUsers(path: str | os.PathLike[str]) -> dict[str, Any]:
             plain=plain,
             all=len(checked),
         )
-    return users
+    return content
+
+
+def loadUsers(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The users of a file alone, without its path rules; otherwise as L{loadUsersFile}."""
+    return loadUsersFile(path).users
 
 
 def _parse(path: Path) -> object:
@@ -107,29 +131,67 @@ def _refuseConstant(name: str) -> NoReturn:
     raise ValueError(f"not JSON: it has the number {name}; remove it")
 
 
-def _unwrap(content: object) -> dict[str, Any]:
-    """The table itself, which may stand alone or under C{users}."""
+def isWrapped(content: Mapping[str, Any]) -> bool:
+    """Whether an object holds the table of users as its member C{users}, and is not the table itself."""
+    inner = content.get("users")
+    # There may also be a user whose name is "users": he has a password or a certificate, and that is no object.
+    return isinstance(inner, Mapping) and not any(
+        isinstance(inner.get(member), str) for member in ("password", "certificate")
+    )
+
+
+def _unwrap(content: object) -> UsersFile:
     if not isinstance(content, dict):
         raise ValueError(f"must hold an object of users, such as {EXAMPLE}")
-    inner = content.get("users")
-    # There may also be a user whose name is "users": he has a password, and that is no object.
-    if not isinstance(inner, Mapping) or isinstance(inner.get("password"), str):
-        return content
+    if not isWrapped(content):
+        return UsersFile(content, None)
     for member in content:
-        if member != "users":
-            raise ValueError(f"unknown member {member!r} beside 'users'; remove it, or move it into 'users'")
-    return dict(inner)
+        if member not in UsersFile._fields:
+            raise ValueError(
+                f"unknown member {member!r} beside 'users' and 'groups'; remove it, or move it into 'users'"
+            )
+    groups = content.get("groups")
+    if groups is None and "groups" in content:
+        raise ValueError(f"groups must be an object, not null; write such as {GROUPS_EXAMPLE}")
+    return UsersFile(dict(content["users"]), groups)
+
+
+class UsersFilePolicy(UsersPolicy):
+    """
+    The users and the path rules of a file.
+
+    @param path: As for L{loadUsersFile}.
+    @param reactor: As for L{UsersPolicy}.
+    @raise ValueError: As from L{loadUsersFile}.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], reactor: object = None) -> None:
+        self.path = path
+        content = loadUsersFile(path)
+        super().__init__(content.users, reactor, groups=content.groups)
+
+    def reload(self) -> None:
+        """
+        Read the file anew; C{Daemon.recheck} is to follow. The old users are kept if that is not possible.
+
+        @raise ValueError: As from L{loadUsersFile}.
+        """
+        content = loadUsersFile(self.path)
+        self.replace(content.users, content.groups)
 
 
 @implementer(IPlugin, IAuthPolicyFactory)
 class UsersFileFactory:
-    """Makes a L{UsersPolicy} of C{users:FILE}. The file is read once."""
+    """Makes a L{UsersFilePolicy} of C{users:FILE}."""
 
     name = "users"
-    help = f"users:FILE  the users in a file, JSON or (if it is called .toml) TOML:\n{EXAMPLE}"
+    help = (
+        f"users:FILE  the users in a file, JSON or (if it is called .toml) TOML:\n{EXAMPLE}\n"
+        f"or, with rules that say where the members of groups may do something:\n{GROUPS_EXAMPLE}"
+    )
 
     def make(self, argument: str, reactor: IReactorTime) -> IAuthPolicy:
         """See L{IAuthPolicyFactory.make}."""
         if not argument:
             raise ValueError("no users file is named: write users:FILE")
-        return UsersPolicy(loadUsers(argument), reactor)
+        return UsersFilePolicy(argument, reactor)

@@ -39,9 +39,10 @@ class _Kept:
     @ivar epoch: Of the one who has taken it; L{None} if nobody has.
     @ivar server: Who that was, the last time.
     @ivar deadline: When it expires; of no meaning while it is active.
+    @ivar size: Of the messages in it when it was set inactive; 0 while it is active.
     """
 
-    __slots__ = ("deadline", "epoch", "isOwn", "server", "session")
+    __slots__ = ("deadline", "epoch", "isOwn", "server", "session", "size")
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -49,6 +50,7 @@ class _Kept:
         self.epoch: int | None = None
         self.server: str | None = None
         self.deadline = 0.0
+        self.size = 0
 
 
 @implementer(IFencedSessionStorage)
@@ -70,6 +72,8 @@ class SimpleSessionStorageProvider:
         purgeInterval: float = 3600.0,
         maxSessions: int = 100_000,
         reactor: IReactorTime | None = None,
+        *,
+        maxBytes: int = 256 * 1024 * 1024,
     ) -> None:
         """
         @param inactiveSessionLifetime: Seconds for which a session is found that was set inactive, or released.
@@ -77,15 +81,20 @@ class SimpleSessionStorageProvider:
         @param maxSessions: When there are more, the one is dropped that has been inactive for longest; if none is, the
             one that was used least recently.
         @param reactor: Whose clock counts; the global one by default.
+        @param maxBytes: When the messages that wait in inactive sessions are more than this, in bytes, likewise the one
+            is dropped that has been inactive for longest.
         @raise ValueError: A value is out of range; the message names it, and what was probably meant.
         @raise TypeError: A value is no number.
         """
         checkSeconds("inactiveSessionLifetime", inactiveSessionLifetime, LONGEST_LIFETIME)
         checkSeconds("purgeInterval", purgeInterval, LONGEST_INTERVAL)
         checkCount("maxSessions", maxSessions)
+        checkCount("maxBytes", maxBytes)
         self._lifetime = inactiveSessionLifetime
         self._interval = purgeInterval
         self._maxSessions = maxSessions
+        self._maxBytes = maxBytes
+        self._bytes = 0
         self._reactor = reactor
         # Both in the order of last use, so of deadlines.
         self._active: OrderedDict[str, _Kept] = OrderedDict()
@@ -110,15 +119,14 @@ class SimpleSessionStorageProvider:
 
     def set(self, id: str, session: Session) -> None:
         """See L{IFencedSessionStorage.set}."""
-        self._active.pop(id, None)
-        self._inactive.pop(id, None)
+        self._pop(id)
         self._active[id] = _Kept(session)
         self._makeRoom()
         self._schedule()
 
     def setInactive(self, id: str) -> None:
         """From now on the session may expire. One that is not there is no error."""
-        kept = self._active.pop(id, None) or self._inactive.pop(id, None)
+        kept = self._pop(id)
         if kept is not None:
             self._rest(id, kept)
 
@@ -143,14 +151,22 @@ class SimpleSessionStorageProvider:
         kept.session.apply([_copied(entry) for entry in entries])
         if id in self._active:
             self._active.move_to_end(id)
+        else:
+            self._count(kept, kept.session.bufferBytes)
+            self._makeRoom()
 
     def release(self, id: str, epoch: int) -> None:
         """See L{IFencedSessionStorage.release}."""
         kept = self._held(id, epoch)
         kept.epoch = None
-        self._active.pop(id, None)
-        self._inactive.pop(id, None)
+        self._pop(id)
         self._rest(id, kept)
+
+    def delete(self, id: str, epoch: int) -> None:
+        """Forget a session, for the one who has it; see L{IFencedSessionStorage}."""
+        self._held(id, epoch)
+        self._pop(id)
+        self._schedule()
 
     # Time and room
 
@@ -161,7 +177,20 @@ class SimpleSessionStorageProvider:
         """Forget everything, and leave nothing scheduled."""
         self._active.clear()
         self._inactive.clear()
+        self._bytes = 0
         self._schedule()
+
+    def _pop(self, id: str) -> _Kept | None:
+        kept = self._active.pop(id, None)
+        if kept is None:
+            kept = self._inactive.pop(id, None)
+            if kept is not None:
+                self._count(kept, 0)
+        return kept
+
+    def _count(self, kept: _Kept, size: int) -> None:
+        self._bytes += size - kept.size
+        kept.size = size
 
     def _held(self, id: str, epoch: int) -> _Kept:
         kept = self._active.get(id) or self._inactive.get(id)
@@ -179,7 +208,7 @@ class SimpleSessionStorageProvider:
         if kept is not None:
             self._active.move_to_end(id)
             return kept
-        kept = self._inactive.pop(id, None)
+        kept = self._pop(id)
         if kept is None:
             return None
         if kept.deadline <= self._clock().seconds():
@@ -192,14 +221,18 @@ class SimpleSessionStorageProvider:
     def _rest(self, id: str, kept: _Kept) -> None:
         kept.deadline = self._clock().seconds() + self._lifetime
         self._inactive[id] = kept
+        self._count(kept, kept.session.bufferBytes)
+        self._makeRoom()
         self._schedule()
 
     def _makeRoom(self) -> None:
-        while len(self) > self._maxSessions:
-            (self._inactive or self._active).popitem(last=False)
+        while len(self) > self._maxSessions or (self._bytes > self._maxBytes and self._inactive):
             if not self._hasSaidFull:
                 self._hasSaidFull = True
-                self._log.warn("more than {limit} sessions: old ones are dropped", limit=self._maxSessions)
+                isMany = len(self) > self._maxSessions
+                limit, what = (self._maxSessions, "sessions") if isMany else (self._maxBytes, "bytes in sessions")
+                self._log.warn(f"more than {{limit}} {what}: old ones are dropped", limit=limit)
+            self._pop(next(iter(self._inactive or self._active)))
 
     def _schedule(self) -> None:
         if self._inactive:
@@ -218,10 +251,10 @@ class SimpleSessionStorageProvider:
             id, kept = next(iter(self._inactive.items()))
             if kept.deadline > now:
                 break
-            del self._inactive[id]
+            self._pop(id)
         else:
             self._purging = self._clock().callLater(0, self._purge)
-        if len(self) < self._maxSessions:
+        if len(self) < self._maxSessions and self._bytes < self._maxBytes:
             self._hasSaidFull = False
         self._schedule()
 

@@ -20,7 +20,7 @@ from jetjstp.jstp.errors import SessionTaken
 from jetjstp.jstp.session import Entry, Session
 from jetjstp.storage.records import Acknowledge, Change, Delete, Keep, Put, Receive, Snapshot, changesOf, encodeText
 from jetjstp.storage.redisconnection import RedisConnection, importRedis
-from jetjstp.storage.redisscripts import GET, RECORD, RELEASE, SET, SET_INACTIVE, TAKE
+from jetjstp.storage.redisscripts import DELETE, GET, RECORD, RELEASE, SET, SET_INACTIVE, TAKE
 from jetjstp.storage.redisurl import RedisAddress, parseRedisUrl
 from jetjstp.storage.settings import ABANDONED, DAY, LONGEST_LIFETIME
 
@@ -137,6 +137,10 @@ class RedisSessionStorage:
     def release(self, id: str, epoch: int) -> Deferred[None]:
         """See L{IFencedSessionStorage.release}."""
         return self._run(RELEASE, id, self._lifetime, epoch).addCallback(_check)
+
+    def delete(self, id: str, epoch: int) -> Deferred[None]:
+        """Forget a session, for the one who has it; see L{IFencedSessionStorage}."""
+        return self._run(DELETE, id, self._lifetime, epoch).addCallback(_check)
 
     def _run(self, script: str, id: str, *arguments: bytes | int | str) -> Deferred[Any]:
         # The braces keep all keys of a session together where that matters, and it apart from the other key.

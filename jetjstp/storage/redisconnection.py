@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from jetjstp.interfaces import StorageUnavailable
+from jetjstp.storage.records import encodeText
 from jetjstp.storage.redisurl import RedisAddress
 
 __all__ = ["RedisConnection", "importRedis"]
@@ -27,6 +28,15 @@ LONGEST_WAIT = 5.0
 
 MOST_WAITING = 10_000
 """How many requests may wait for the connection: with those behind them it will not be better."""
+
+MOST_BYTES_WAITING = 64 * 1024 * 1024
+"""The same of their size. A single one may be larger."""
+
+LEAVING = ("READONLY", "LOADING", "MASTERDOWN")
+"""Answers of a server that was another one's replica all the time, or is by now: the address may lead to that one."""
+
+PROBES = (b"probe:1", b"probe:2")
+"""Keys that nobody has: to delete them shows whether the server may be written to, and is no part of a cluster."""
 
 
 def importRedis() -> Any:
@@ -95,6 +105,7 @@ class RedisConnection:
         self._failures = 0
         self._waiting: list[Deferred[Any]] = []
         self._impatient: list[Deferred[Any]] = []
+        self._bytesWaiting = 0
         self._trouble = "not connected"
         self._hasTold = False
         self._isClosed = False
@@ -128,9 +139,21 @@ class RedisConnection:
 
     def run(self, script: str, keys: Sequence[bytes], arguments: Sequence[bytes | int | str]) -> Deferred[Any]:
         """Have the server run a script; texts in what it gives are bytes."""
-        return self.connected().addCallback(self._run, script, keys, arguments)
+        if self._protocol is not None and not self._isClosed:
+            return self._run(self._protocol, script, keys, arguments)
+        size = sum(len(each) for each in (*keys, *arguments) if isinstance(each, bytes | str))
+        if self._bytesWaiting and self._bytesWaiting + size > MOST_BYTES_WAITING:
+            return fail(self._unavailable(self._trouble))
+        self._bytesWaiting += size
+        return self.connected().addBoth(self._hasWaited, size).addCallback(self._run, script, keys, arguments)
 
-    def _run(self, protocol: Any, script: str, keys: Sequence[bytes], arguments: Sequence[bytes | int | str]) -> Any:
+    def _hasWaited(self, result: Any, size: int) -> Any:
+        self._bytesWaiting -= size
+        return result
+
+    def _run(
+        self, protocol: Any, script: str, keys: Sequence[bytes], arguments: Sequence[bytes | int | str]
+    ) -> Deferred[Any]:
         return maybeDeferred(protocol.eval, script, keys, arguments).addErrback(self._failed, protocol)
 
     def close(self) -> Deferred[None]:
@@ -186,7 +209,8 @@ class RedisConnection:
                 names = [] if address.username is None else [address.username]
                 await protocol.execute_command("AUTH", *names, address.password)
             await protocol.execute_command("SELECT", address.number)
-            await protocol.execute_command("PING")
+            prefix = encodeText(address.prefix)
+            await protocol.execute_command("DEL", *(prefix + name for name in PROBES))
         except BaseException as error:
             if protocol in self._protocols:
                 self._leave(protocol)
@@ -214,7 +238,7 @@ class RedisConnection:
             self._tellClosed()
             return
         self._failures += 1
-        self._later(failure.getErrorMessage().rstrip("."))
+        self._later(_toldOn(failure.value))
         for each in list(self._impatient):
             self._giveUp(each)
 
@@ -256,8 +280,17 @@ class RedisConnection:
             self._useNoMore(protocol, str(error))
             return Failure(self._unavailable(f"no answer came ({error})"))
         if isinstance(error, self._library.RedisError):
-            return Failure(self._unavailable(f"it refuses: {error}"))
+            reason = _toldOn(error)
+            if reason.startswith(LEAVING) and self._protocol is protocol:
+                self._leave(protocol)
+                self._useNoMore(protocol, reason)
+            return Failure(self._unavailable(f"it refuses: {reason}"))
         return failure
 
     def _unavailable(self, reason: str) -> StorageUnavailable:
         return StorageUnavailable(f"Redis at {self._address}: {reason}")
+
+
+def _toldOn(error: BaseException | None) -> str:
+    """What a server says, without what it was given: there may be a password in that, or the id of a session."""
+    return str(error).partition(", with args")[0].rstrip(".")

@@ -18,7 +18,7 @@ a whole or not at all. Its fields:
 
 from __future__ import annotations
 
-__all__ = ["GET", "RECORD", "RELEASE", "SET", "SET_INACTIVE", "TAKE"]
+__all__ = ["DELETE", "GET", "RECORD", "RELEASE", "SET", "SET_INACTIVE", "TAKE"]
 
 SET = """
 redis.call('DEL', KEYS[1])
@@ -131,3 +131,12 @@ return 1
 """
 )
 """Milliseconds and the epoch; gives 1, or why it was not done."""
+
+DELETE = (
+    _HELD
+    + """
+redis.call('DEL', KEYS[1])
+return 1
+"""
+)
+"""Milliseconds, which do not matter, and the epoch; gives 1, or why it was not done."""

@@ -31,6 +31,17 @@ __all__ = ["SqliteSessionStorage", "SqliteStorageFactory"]
 LARGEST_GROUP = 1000
 """How many requests are written with one commit: those behind them are not to wait for ever."""
 
+REFUSALS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+"""What is wrong with one request, not with the file: a text that is too long, above all."""
+
+REMEDIES = {
+    "locked": "; another process keeps it, for longer than it should",
+    "readonly": "; let this user write it, and in its folder",
+    "unable to open": "; let this user write it, and in its folder",
+    "full": "; make room",
+}
+"""By words in what SQLite says."""
+
 
 class _Request(NamedTuple):
     work: Callable[[SessionFile, float], Any]
@@ -90,6 +101,10 @@ class SqliteSessionStorage:
         name = os.path.expanduser(os.fspath(path))
         if not name or "\0" in name:
             raise ValueError(f"{name!r} is not the name of a file")
+        try:
+            os.fsencode(name)
+        except UnicodeEncodeError:
+            raise ValueError(f"{name!r} is not the name of a file") from None
         self._path = os.path.abspath(name)
         self._lifetimes = (inactiveSessionLifetime, abandonedSessionLifetime)
         self._purgeInterval = purgeInterval
@@ -200,6 +215,11 @@ class SqliteSessionStorage:
         key = encodeText(id)
         return self._ask(lambda file, now: file.release(key, epoch, now))
 
+    def delete(self, id: str, epoch: int) -> Deferred[None]:
+        """Forget a session, for the one who has it; see L{IFencedSessionStorage}."""
+        key = encodeText(id)
+        return self._ask(lambda file, now: file.delete(key, epoch))
+
     def _ask(self, work: Callable[[SessionFile, float], Any]) -> Deferred[Any]:
         if self._isClosed:
             return fail(StorageUnavailable(f"session storage {self._path!r} is closed"))
@@ -255,9 +275,13 @@ class SqliteSessionStorage:
                 for work, answer in group:
                     try:
                         answers.append((answer, work(file, now)))
+                    except REFUSALS as error:
+                        answers.append((answer, Failure(ValueError(f"it cannot be stored: {error}"))))
                     except sqlite3.Error:
                         raise
                     except Exception as error:  # SessionTaken above all; it does not concern the others
+                        if not file.inTransaction:
+                            raise
                         answers.append((answer, Failure(error)))
         except Exception as error:
             reason = self._explain(error)
@@ -269,6 +293,9 @@ class SqliteSessionStorage:
     def _open(self) -> SessionFile:
         if self._file is None:
             self._file = SessionFile(self._path, self._synchronous, self._patience, self._lifetimes)
+        elif self._file.isReplaced:
+            # What is written would be gone with us; and others may be at work in the file that is there now.
+            raise StorageUnavailable("the file was replaced, or taken away, while it was open")
         return self._file
 
     def _explain(self, error: Exception) -> Exception:
@@ -277,8 +304,7 @@ class SqliteSessionStorage:
             return error
         remedy = ""
         if isinstance(error, sqlite3.OperationalError):
-            if "locked" in str(error):
-                remedy = "; another process keeps it, for longer than it should"
+            remedy = next((remedy for words, remedy in REMEDIES.items() if words in str(error)), "")
         elif self._file is not None:
             # It is damaged, and looked at as a whole before it is used again.
             self._file.close()

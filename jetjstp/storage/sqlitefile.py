@@ -85,12 +85,15 @@ class SessionFile:
         @raise StorageUnavailable: The file is of no use. It is left as it was.
         """
         self._lifetime, self._abandonedLifetime = lifetimes
+        self._path = path
         _checkKind(path)
+        self._identities = [_identity(path)]
         self._db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
         deadline = time.monotonic() + patience
         while True:
             try:
                 self._prepare(synchronous)
+                self._identities.append(_identity(f"{path}-wal"))
                 return
             except BaseException as error:
                 # Who makes the log, or takes it away, locks the others out, and SQLite does not wait for that.
@@ -134,6 +137,16 @@ class SessionFile:
         if kind != APPLICATION_ID and (kind or tables):
             raise StorageUnavailable("it is a data base of another program; name another file")
         return not tables
+
+    @property
+    def isReplaced(self) -> bool:
+        """Whether there is another file by now where this one was, or none: SQLite would not notice."""
+        return self._identities != [_identity(path) for path in (self._path, f"{self._path}-wal")]
+
+    @property
+    def inTransaction(self) -> bool:
+        """Whether the transaction that was begun is still there: what is out of memory ends it."""
+        return self._db.in_transaction
 
     def close(self) -> None:
         """Close it."""
@@ -284,6 +297,12 @@ class SessionFile:
             self._db.execute("UPDATE sessions SET epoch = NULL WHERE key = ?", (key,))
             self._rest(key, False, now)
 
+    def delete(self, id: bytes, epoch: int) -> None:
+        """Drop a session, for the one who has it."""
+        key = self._held(id, epoch)[0]
+        with self._step():
+            self._db.execute("DELETE FROM sessions WHERE key = ?", (key,))
+
     def _held(self, id: bytes, epoch: int) -> tuple[int, int, float, int, int, int]:
         found = self._db.execute(
             "SELECT epoch, server, key, isActive, deadline, received, latest, delivered FROM sessions WHERE id = ?",
@@ -312,6 +331,14 @@ def _checkKind(path: str) -> None:
         raise StorageUnavailable(f"it cannot be created ({error.strerror}); name another file") from None
     if not os.path.isfile(path):
         raise StorageUnavailable("it is not a file; name a file")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from twisted.internet.interfaces import IReactorTime
 
+from jetjstp.causes import Cause
 from jetjstp.emitter import Emitter
 from jetjstp.errors import LocalProtocolError
 from jetjstp.interfaces import MessageLink
@@ -137,7 +138,7 @@ class Connection(Emitter):
             if self._outboxSize > self._limits.hardLimit:
                 limit = self._limits.hardLimit
                 self._outbox.clear()
-                link.abortBecause(f"more than {limit} bytes wait to be sent (hardLimit)")
+                link.abortBecause(f"more than {limit} bytes wait to be sent (hardLimit)", Cause.SLOW)
         if self._outboxSize <= self._limits.highWater:
             return True
         self._owesDrain = True

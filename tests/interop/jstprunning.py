@@ -168,14 +168,14 @@ class JstpTestCase(NodeTestCase):
         self.addCleanup(remove)
         return path
 
-    async def startOurs(self, transport: str) -> list[Any]:
+    async def startOurs(self, transport: str, authPolicy: Any = _authenticate) -> list[Any]:
         """Serve on a transport of npm's client; the arguments with which that connects."""
         module = jstp.ws if transport == "ws" else jstp.net
         applications = [
             jstp.Application("app", API, HANDLERS),
             *map(_versioned, ("1.0.0", "1.1.0", "1.1.5", "2.0.0")),
         ]
-        server = module.createServer(applications, authPolicy=_authenticate, heartbeatInterval=0.6)
+        server = module.createServer(applications, authPolicy=authPolicy, heartbeatInterval=0.6)
         if transport == "unix":
             path = self.socketPath()
             await server.listen(f"unix:{path}")

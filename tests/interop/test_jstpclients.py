@@ -5,6 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from jetjstp.logins import LoginAttempts
+from jetjstp.policies.passwords import hashPassword
+from jetjstp.policies.users import UsersPolicy
+from jetjstp.services.jstplogins import JstpLogins
+
 from .jstprunning import JstpTestCase
 from .running import Expected
 
@@ -109,3 +114,42 @@ class NpmClientTests(JstpTestCase):
 
     if sys.platform == "win32":
         test_unix.skip = "there are no UNIX sockets"  # type: ignore[attr-defined]
+
+
+USERS: dict[str, Any] = {
+    "joe": {"password": "s3cret", "auth": {}},
+    "hashed": {"password": hashPassword("s3cret")},
+    "pump": {"certificate": "pump-1", "auth": {}},
+}
+
+
+class NpmUsersTests(JstpTestCase):
+    """Programs with npm's client on a server that has the users of a policy."""
+
+    async def see(self, transport: str) -> None:
+        """Log in, and be refused: by the password, the user, and after too many attempts unseen."""
+        attempts = LoginAttempts(3)
+        policy = JstpLogins(UsersPolicy(USERS), attempts=attempts)
+        settings: dict[str, Any] = {
+            "transport": transport,
+            "args": await self.startOurs(transport, policy),
+            "scenarios": ["users"],
+            "attempts": [["joe", "?"], ["ann", "s3cret"], ["pump", "null"], ["joe", "s3cret"]],
+        }
+        unseen = "too many failed logins from this address, try again in a minute"
+        seen: list[tuple[str, Any]] = [
+            ("who", "joe"),
+            ("who", "hashed"),
+            ("anonymous", None),
+            *[("refused", [11, "Authentication failed"])] * 3,
+            ("refused", [11, unseen]),
+        ]
+        await self.assertSees("jstpclient.js", settings, {"users": seen})
+
+    async def test_tcp(self) -> None:
+        """Users come in over TCP, others do not."""
+        await self.see("net")
+
+    async def test_webSocket(self) -> None:
+        """Users come in over WebSocket, others do not."""
+        await self.see("ws")

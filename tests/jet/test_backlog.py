@@ -125,15 +125,15 @@ class NewsTests(BacklogTestCase):
         a, b = self.element("a", b"1"), self.element("b", b"1")
         self.put((CHANGE, a), (CHANGE, b), (CHANGE, a))
         self.assertEqual(self.backlog.size, 2 * ENTRY_COST)
-        a.write(b"7")
-        b.write(b"8")
+        a.value = b"7"
+        b.value = b"8"
         self.assertEqual(self.taken(), ["f b change 8", "f a change 7"])
 
     def test_addedAndChanged(self) -> None:
         """What the client does not know yet is still added, with the newest value."""
         a = self.element("a", b"1")
         self.put((ADD, a))
-        a.write(b"2")
+        a.value = b"2"
         self.put((CHANGE, a))
         self.assertEqual(self.taken(), ["f a add 2"])
 
@@ -154,7 +154,7 @@ class NewsTests(BacklogTestCase):
         """A removal and a later addition are both told, at the place of the later, with a value of each."""
         old, new, other = self.element("a", b"1"), self.element("a", b"2"), self.element("b", b"3")
         self.put((REMOVE, old), (CHANGE, other), (ADD, new))
-        new.write(b"4")
+        new.value = b"4"
         self.put((CHANGE, new))
         self.assertEqual(self.backlog.size, 2 * ENTRY_COST)
         self.assertEqual(self.taken(), ["f b change 3", "f a remove 1", "f a add 4"])

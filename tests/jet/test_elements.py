@@ -41,7 +41,7 @@ class ElementTests(SynchronousTestCase):
         element = Element("a", b"[1]", newClient())
         first = element.read()
         self.assertIs(element.read(), first)
-        element.write(b"[2]")
+        Elements().apply(Changed(element, b"[2]"))
         self.assertEqual(element.read(), [2])
         self.assertEqual(element.value, b"[2]")
 

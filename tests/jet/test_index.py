@@ -5,12 +5,14 @@ Tests for L{jetjstp.jet.index}: it finds what a look at all fetches would find.
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from jetjstp.jet.index import FetchIndex
+from jetjstp.jet import index as indexModule
+from jetjstp.jet.index import LONGEST, FetchIndex
 from jetjstp.jet.paths import PathRule, compilePath
 from tests.jet.conversations import deterministicAndFew
 from tests.jet.test_paths import rules, words
@@ -42,11 +44,21 @@ class FetchIndexTests(SynchronousTestCase):
     """Tests for L{FetchIndex}."""
 
     @given(
-        st.lists(rules(), min_size=2, max_size=8), st.lists(st.integers(0, 7)), st.lists(words, min_size=2, max_size=4)
+        st.lists(rules(), min_size=2, max_size=8),
+        st.lists(st.integers(0, 7)),
+        st.lists(words, min_size=2, max_size=4),
+        st.sampled_from([1, 2, LONGEST]),
     )
     @deterministicAndFew
-    def test_scan(self, pathRules: list[dict[str, Any]], leaving: list[int], paths: list[str]) -> None:
-        """It finds the fetches whose rule holds, in the order of their set-up, also after others have gone."""
+    def test_scan(self, pathRules: list[dict[str, Any]], leaving: list[int], paths: list[str], longest: int) -> None:
+        """
+        It finds the fetches whose rule holds, in the order of their set-up, also after others have gone, and whatever
+        part of the prefixes they are filed by.
+        """
+        with patch.object(indexModule, "LONGEST", longest):
+            self.checkScan(pathRules, leaving, paths)
+
+    def checkScan(self, pathRules: list[dict[str, Any]], leaving: list[int], paths: list[str]) -> None:
         index, fetches = filed(*pathRules)
         for number in [None, *leaving]:
             if number is not None:
@@ -99,6 +111,16 @@ class FetchIndexTests(SynchronousTestCase):
         self.assertEqual([fetch.serial for fetch in index.find("y7/a")], [7])
         self.assertEqual([fetch.serial for fetch in index.find("Z9")], [9])
         self.assertEqual(asked, ["y7/a", "Z9"])
+
+    def test_manyLengths(self) -> None:
+        """Prefixes of thousands of lengths are looked for a limited number of times, and found all the same."""
+        index, fetches = filed(*({"startsWith": "a" * length} for length in range(1, 500)))
+        self.assertEqual(len(index._plain.lengths), LONGEST)
+        self.assertEqual(index.find("a" * 300), fetches[:300])
+        self.assertEqual(index.find("a" * (LONGEST - 1) + "b" * 300), fetches[: LONGEST - 1])
+        for fetch in fetches:
+            index.discard(fetch)
+        self.assertEqual((index._plain.prefixes, dict(index._plain.lengths)), ({}, {}))
 
     def test_lettingGo(self) -> None:
         """An index whose fetches have all gone is as if there had been none: their paths are not kept."""

@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from jetjstp.jet.jsontext import UNREADABLE, itemsOf, membersOf, quote, tooDeep, truthy, valueOf
+from jetjstp.jet.jsontext import (
+    LOOK,
+    UNREADABLE,
+    Structure,
+    checkJson,
+    itemsOf,
+    membersOf,
+    quote,
+    tooDeep,
+    truthy,
+    valueOf,
+)
 from tests.jet.conversations import SURROGATE, anyJson, anyText, deterministic, jsonTexts, same, scalars
 
 NOT_JSON = [
@@ -120,7 +131,7 @@ class ReadTests(SynchronousTestCase):
     def test_notJson(self) -> None:
         """Text that is not JSON cannot be read, wherever the error is; NaN and Infinity are not JSON."""
         for text in NOT_JSON:
-            for read in (valueOf, membersOf, itemsOf):
+            for read in (valueOf, membersOf, itemsOf, checkJson):
                 try:
                     got = read(text)
                 except UNREADABLE:
@@ -205,6 +216,31 @@ class DepthTests(SynchronousTestCase):
         """Many arrays beside each other are not deep."""
         self.assertFalse(tooDeep(dumped([[], [{}, []]] * 1_000), 3))
         self.assertTrue(tooDeep(dumped([[], [{}, []]] * 1_000), 2))
+
+    @given(jsonTexts, st.integers(1, 6))
+    @deterministic
+    def test_parts(self, example: tuple[Any, str], length: int) -> None:
+        """Text that comes in parts, cut at commas, is as deep as the whole, and in the end all is closed."""
+        value, text = example
+        depth = depthOf(value)
+        data = text.encode("utf-8")
+        structures = [Structure(depth), Structure(depth - 1)]
+        at = 0
+        while at < len(data):
+            cut = data.find(b",", at + length)
+            cut = len(data) if cut < 0 else cut
+            for structure in structures:
+                structure.read(data[at:cut])
+            at = cut
+        self.assertEqual([structure.isTooDeep for structure in structures], [False, depth > 0])
+        self.assertEqual({(structure.level, structure.inString) for structure in structures}, {(0, False)})
+
+    def test_manyBrackets(self) -> None:
+        """A place that is too deep is found wherever it is, and what is almost too deep is none."""
+        for before in range(0, 3 * LOOK, 7):
+            text = b"[" + b"[]," * before + b"[" * 20 + b"]" * 20 + b",[]" * 200 + b"]"
+            self.assertFalse(tooDeep(text, 21))
+            self.assertTrue(tooDeep(text, 20))
 
     def test_adversarial(self) -> None:
         """

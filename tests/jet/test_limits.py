@@ -198,6 +198,25 @@ class RequestTests(LimitTestCase):
             self.assertEqual(ask(peer, method, **params, y=1), exceeded("rule", 60))
         self.assertServed(peer)
 
+    def test_operands(self) -> None:
+        """A rule has as many operands as it may: texts that paths are searched for, value operators, and fields."""
+        peer = self.start(operands=5)
+        rules: list[tuple[dict[str, Any], dict[str, Any]]] = [
+            ({"path": {"containsOneOf": list("abcde")}}, {"path": {"containsOneOf": list("abcdef")}}),
+            ({"path": {"containsAllOf": list("abcd"), "equalsOneOf": list("abcdefgh")}}, {}),
+            ({"valueField": {name: {} for name in "abcde"}}, {"valueField": {name: {} for name in "abcdef"}}),
+            (
+                {"value": {"isType": "object"}, "valueField": {"a": {"equals": 1}, "b": {"equals": 1}}},
+                {"valueField": {name: {"equals": 1} for name in "abc"}},
+            ),
+        ]
+        for good, bad in rules:
+            for method in ("get", "fetch"):
+                self.assertIn("result", ask(peer, method, id=1, **good))
+                if bad:
+                    self.assertEqual(ask(peer, method, id=1, **bad), exceeded("operands", 5))
+        self.assertServed(peer)
+
     def test_pendingPerPeer(self) -> None:
         """A peer waits for as many answers as it may; each that comes, or comes too late, makes room."""
         peer, owner = self.start(pendingPerPeer=2), self.memory.connect()

@@ -177,6 +177,19 @@ class RuleTests(SynchronousTestCase):
                 error = self.assertRaises(WrongOperand, compilePath, {"equalsNot": "x", name: operand})
                 self.assertEqual(str(error), name)
 
+    def test_operands(self) -> None:
+        """It is known with how many operands a path may be compared; those that are looked up count as one."""
+        cases: list[tuple[dict[str, Any], int]] = [
+            ({}, 0),
+            ({"caseInsensitive": True, "unknown": ["a", "b"], "contains": None}, 0),
+            ({"contains": "a"}, 1),
+            ({"equalsOneOf": ["a", "b", "c"]}, 1),
+            ({"equalsNotOneOf": ["a", "b", "c"], "startsNotWith": "a"}, 2),
+            ({"containsOneOf": ["a", "b", "c"], "containsAllOf": ["a", "b"], "endsWith": "c"}, 6),
+        ]
+        for rule, count in cases:
+            self.assertEqual(compilePath(rule).operands, count)
+
 
 class HintTests(SynchronousTestCase):
     """By what fetches can be filed."""

@@ -15,6 +15,7 @@ from jetjstp.driver import SLICE
 from jetjstp.jet.bus import Bus
 from jetjstp.jet.daemon import Daemon
 from jetjstp.jet.limits import Limits
+from jetjstp.jet.routing import DEFAULT_TIMEOUT
 from jetjstp.jet.slices import BLOCKED, STEP, Job, Slices
 from jetjstp.testing import MemoryPeer
 from tests.jet.asking import BusyClock, add, ask, connect, events
@@ -450,6 +451,53 @@ class LossTests(BusyTestCase):
         self.turns()
         self.assertEqual(len(self.bus.elements), 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class PendingTests(BusyTestCase):
+    """Thousands of requests that end together."""
+
+    count = 10
+    requests = 5000
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock.tick = 0
+        sets = [{"id": id, "method": "set", "params": {"path": "1", "value": 1}} for id in range(self.requests)]
+        self.reader.send(*sets)
+        self.clock.advance(0)
+        self.assertEqual((len(self.owner.take()), self.reader.take()), (self.requests, []))
+        self.clock.tick = SLICE
+
+    def check(self, code: int) -> None:
+        """All requests are answered with an error, in order and in slices, while others are served."""
+        self.assertGreater(self.turns(), 20)
+        answers = self.reader.take()
+        self.assertEqual([answer["id"] for answer in answers], list(range(self.requests)))
+        self.assertEqual({answer["error"]["code"] for answer in answers}, {code})
+        self.assertIsNone(self.bus.deadline())
+
+    def test_expire(self) -> None:
+        """Their time is over."""
+        self.clock.rightNow += DEFAULT_TIMEOUT
+        self.check(-32001)
+
+    def test_ownerLeaves(self) -> None:
+        """Their owner leaves."""
+        self.owner.disconnect()
+        self.check(-32603)
+        self.assertEqual(len(self.bus.elements), 0)
+
+    def test_ownerReturns(self) -> None:
+        """Who adds the path anew at once is asked nothing that the lost owner was asked."""
+        self.owner.disconnect()
+        self.assertEqual(ask(self.bystander, "add", path="1", value=5), {"result": True})
+        self.reader.send({"id": "new", "method": "set", "params": {"path": "1", "value": 1}})
+        (routed,) = self.bystander.take()
+        self.bystander.send({"id": routed["id"], "result": True})
+        self.turns()
+        ids = [answer["id"] for answer in self.reader.take()]
+        self.assertEqual(len(ids), self.requests + 1)
+        self.assertEqual([id for id in ids if id != "new"], list(range(self.requests)))
 
 
 class ManyMessagesTests(BusyTestCase):

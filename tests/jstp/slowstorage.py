@@ -63,6 +63,9 @@ class SlowStorage:
     def release(self, id: str, epoch: int) -> Deferred[Any]:
         return self._ask("release", id, epoch)
 
+    def delete(self, id: str, epoch: int) -> Deferred[Any]:
+        return self._ask("delete", id, epoch)
+
     def do(self) -> None:
         """Do what was asked first, without telling."""
         _, request, answer = self._requests.pop(0)

@@ -5,12 +5,12 @@ for several that share a storage.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import txaio
 from twisted.logger import capturedLogs, formatEvent
 
-from jetjstp.jstp import Application, Session, net, ws
+from jetjstp.jstp import Application, Limits, Session, net, ws
 from tests.jstp.clientends import StreamClient, WebSocketClient
 from tests.jstp.clusters import DurabilityTestCase
 from tests.jstp.servers import SeedStorage
@@ -134,6 +134,54 @@ class FencingTests(DurabilityTestCase):
         server = self.serve("one")
         self.assertRaises(TypeError, server.updateApplications, [own])
         StreamClient(server.factory).open()
+
+
+class DroppedTests(DurabilityTestCase):
+    """Sessions that are useless, as more waited for their client than was allowed."""
+
+    def test_deleted(self) -> None:
+        """They are not found by another server either; nothing more of them is recorded."""
+        for mode in MODES:
+            slow = SlowStorage(self.storage)
+            server = net.createServer(
+                [Application("app", {})],
+                sessionStorageProvider=slow,
+                sessionDurability=mode,
+                limits=Limits(bufferMessages=3),
+                reactor=self.clock,
+            )
+            self.servers.append(server)
+            server.on("connect", lambda connection: self.connections.__setitem__("small", connection))
+            client = StreamClient(server.factory)
+            client.say("{handshake:[0,'app']}")
+            slow.finish()
+            id = client.next()["ok"]
+            client.disconnect()
+            for _ in range(3):
+                self.connections["small"].emitRemoteEvent("e", "a", [])
+            slow.finish()
+            self.assertEqual(slow.asked[2:], ["delete"])
+            other = StreamClient(self.serve("other", mode=mode).factory)
+            self.assertEqual(other.restore(id)["error"], [11])
+
+    def test_cannotDelete(self) -> None:
+        """A storage that cannot delete anything is told that the session is released."""
+
+        class Plain:
+            """Has what it must have."""
+
+            def __init__(self, inner: Any) -> None:
+                self.get, self.set, self.take = inner.get, inner.set, inner.take
+                self.record, self.release = inner.record, inner.release
+
+        server = self.serve("one", Plain(self.storage))
+        client = StreamClient(server.factory)
+        id = client.open()
+        client.disconnect()
+        self.connections["one"].emitRemoteEvent("e", "a", ["x"])
+        server.overflowed(self.connections["one"])
+        self.assertEqual(client.rest(), [])
+        self.assertIsNotNone(self.storage.take(id, "another"))
 
 
 class HandoverTests(DurabilityTestCase):

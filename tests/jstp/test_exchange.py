@@ -228,6 +228,16 @@ class ReceivingTests(ExchangeTestCase):
 class RestoringTests(ExchangeTestCase):
     """Another transport."""
 
+    def test_resumeForgotten(self) -> None:
+        """A call that the other side once had, and is not there to be sent again, has lost its answer."""
+        for _ in range(3):
+            self.exchange.call("i", "m", [], self.answered)
+        self.receive("{callback:[2],ok:[]}")
+        self.exchange.suspend()
+        restored, lost = self.exchange.resume(0)
+        self.assertEqual((restored.missing, len(lost), len(restored.texts)), (2, 1, 1))
+        self.receive("{callback:[3],ok:[]}")
+
     def test_resume(self) -> None:
         """What has arrived is not sent again, and its answers are lost; the rest is, and goes on waiting."""
         for name in ("a", "b", "c"):

@@ -74,6 +74,45 @@ class KeepingTests(ServerTestCase):
         self.assertEqual([connection.isOver for _, _, connection in clients], [True, False, False])
         self.assertEqual(self.memory.connect().restore(clients[0][1])["ok"], 0)
 
+    def test_tooManyBytesAway(self) -> None:
+        """When too much waits for all who are away, who went first is forgotten, with all that waits in the storage."""
+        storage = SeedStorage(self.clock)
+        self.restart(limits=Limits(awayBytes=200), sessionStorageProvider=storage)
+        clients = [self.connect() for _ in range(4)]
+        for client, _, _ in clients[:3]:
+            client.disconnect()
+        with capturedLogs() as events:
+            for turn in range(4):
+                for _, _, connection in clients:
+                    if not connection.isOver:
+                        connection.emitRemoteEvent("e", "a", ["x" * 10])
+                size = sum(connection.session.bufferBytes for _, _, connection in clients[:3] if connection.session)
+                self.assertLessEqual(size, 200, turn)
+        told = [formatEvent(event) or "" for event in events]
+        self.assertEqual(len(told), 1, told)
+        self.assertIn("awayBytes", told[0])
+        self.assertEqual([connection.isOver for _, _, connection in clients], [True, True, False, False])
+        for index, count in ((0, 3), (1, 4), (2, 4)):
+            client = self.memory.connect()
+            self.assertEqual(client.restore(clients[index][1])["ok"], 0)
+            self.assertEqual(len(client.rest()), count)
+            client.disconnect()
+
+    def test_bytesComeBack(self) -> None:
+        """Who comes back takes up no room any more."""
+        self.restart(limits=Limits(awayBytes=300), sessionStorageProvider=SeedStorage(self.clock))
+        client, id, connection = self.connect()
+        received = 0
+        for _ in range(10):
+            client.disconnect()
+            for _ in range(3):
+                connection.emitRemoteEvent("e", "a", ["x" * 10])
+            client = self.memory.connect()
+            client.restore(id, received)
+            received += len(client.rest())
+        self.assertFalse(connection.isOver)
+        self.assertEqual(received, 30)
+
     def test_dropped(self) -> None:
         """When too much waits for a client that is away, its session is dropped, in the storage too; others are not."""
         for limits in (Limits(bufferMessages=5), Limits(bufferBytes=100)):

@@ -6,11 +6,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp import jstp
 from jetjstp.interfaces import StorageUnavailable
 from jetjstp.testing import MemoryServer
+from tests.jstp.clientends import StreamClient
+from tests.jstp.clusters import DurabilityTestCase
 
 
 class Storage(jstp.SimpleSessionStorageProvider):
@@ -68,3 +71,59 @@ class UnavailableTests(SynchronousTestCase):
         assert self.storage is not None
         self.storage.isAway = True
         self.successResultOf(self.memory.connect("sums"))
+
+
+class LoggingTests(DurabilityTestCase):
+    """What is logged when a storage goes away that many clients need."""
+
+    def test_oneLine(self) -> None:
+        """However many sessions cannot be recorded, stored or found then, it is one line each, without a traceback."""
+        for mode, words in ((None, "stored"), ("handover", "recorded"), ("always", "recorded")):
+            away = Away(reactor=self.clock)
+            server = self.serve("one", away, mode)
+            clients = [StreamClient(server.factory) for _ in range(3)]
+            ids = [client.open() for client in clients]
+            away.isAway = True
+            with capturedLogs() as events:
+                for client in clients:
+                    client.say("{ping:[1]}")
+                self.clock.advance(1)
+                for client in clients:
+                    client.disconnect()
+                for id in ids if mode else ():
+                    StreamClient(server.factory).say(f"{{handshake:[0,'app'],session:['{id}',0]}}")
+            told = [formatEvent(event) or "" for event in events if event["log_namespace"].endswith("Keeping")]
+            self.assertEqual([event["log_level"].name for event in events if "log_failure" in event], [])
+            self.assertEqual(len(told), 2 if mode else 1, told)
+            self.assertIn(words, told[0])
+            self.assertIn("nobody answers", told[0])
+            for id in ids:
+                self.assertNotIn(id, " ".join(told))
+            self.clock.advance(10)
+            away.close()
+
+
+class Away(jstp.SimpleSessionStorageProvider):
+    """One that can do nothing when it is away."""
+
+    isAway = False
+
+    def _check(self) -> None:
+        if self.isAway:
+            raise StorageUnavailable("nobody answers")
+
+    def set(self, id: str, session: jstp.Session) -> None:
+        self._check()
+        super().set(id, session)
+
+    def take(self, id: str, server: str) -> Any:
+        self._check()
+        return super().take(id, server)
+
+    def record(self, id: str, epoch: int, entries: Any) -> None:
+        self._check()
+        super().record(id, epoch, entries)
+
+    def release(self, id: str, epoch: int) -> None:
+        self._check()
+        super().release(id, epoch)

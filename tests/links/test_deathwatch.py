@@ -9,6 +9,7 @@ from typing import cast
 from twisted.internet.tcp import Connection
 from twisted.trial.unittest import SynchronousTestCase
 
+from jetjstp.causes import Cause
 from jetjstp.links.deathwatch import LOOK_INTERVAL, SLICE, Acknowledgements, DeathWatch
 from tests.links.clocks import TURN, TurnClock
 
@@ -24,7 +25,7 @@ class FakeLink:
     def __init__(self) -> None:
         self.aborted: list[str] = []
 
-    def abortBecause(self, reason: str) -> None:
+    def abortBecause(self, reason: str, cause: Cause) -> None:
         """Remember it."""
         self.aborted.append(reason)
 
@@ -138,7 +139,7 @@ class DeathWatchTests(SynchronousTestCase):
         other = FakeLink()
         self.watch.watch(self.link, self.connection)
         self.watch.watch(other, self.connection)
-        self.patch(self.link, "abortBecause", lambda reason: self.watch.forget(other))
+        self.patch(self.link, "abortBecause", lambda reason, cause: self.watch.forget(other))
         self.state = Acknowledgements(100, 1, 0, 60.0)
         self.pump(5 * LOOK_INTERVAL)
         self.assertEqual(other.aborted, [])

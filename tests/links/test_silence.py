@@ -11,38 +11,8 @@ from jetjstp.links.silence import SLICE, SilenceWatch
 from tests.links.clocks import TURN, TurnClock
 from tests.links.dialed import DialedTestCase
 from tests.links.frames import clientFrame, clientFrames
+from tests.links.pinged import PingedLink, pump
 from tests.links.upgrading import WebSocketTestCase
-
-
-class FakeLink:
-    """What a link shows of itself."""
-
-    excuse = False
-
-    def __init__(self, clock: Clock, answers: bool = False) -> None:
-        self.clock = clock
-        self.answers = answers
-        self.lastReceived = clock.seconds()
-        self.pinged: list[float] = []
-        self.aborted: list[tuple[float, str]] = []
-
-    def hasExcuse(self) -> bool:
-        """As the test has set it."""
-        return self.excuse
-
-    def ping(self) -> None:
-        """Remember it."""
-        self.pinged.append(self.clock.seconds())
-        if self.answers:
-            self.receive()
-
-    def receive(self) -> None:
-        """Something came."""
-        self.lastReceived = self.clock.seconds()
-
-    def abortBecause(self, reason: str) -> None:
-        """Remember it."""
-        self.aborted.append((self.clock.seconds(), reason))
 
 
 class SilenceWatchTests(SynchronousTestCase):
@@ -51,93 +21,88 @@ class SilenceWatchTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock: Clock = Clock()
 
-    def pump(self, seconds: float) -> None:
-        """Let time pass in small steps."""
-        for _ in range(round(seconds * 8)):
-            self.clock.advance(0.125)
-
     def test_silent(self) -> None:
         """A link of which nothing is heard is pinged after the interval, once, and given up after the patience."""
-        link = FakeLink(self.clock)
+        link = PingedLink(self.clock)
         watch = SilenceWatch(self.clock, 20.0, 10.0)
         watch.add(link)
-        self.pump(29.875)
+        pump(self.clock, 29.875)
         self.assertEqual((link.pinged, link.aborted), ([20], []))
-        self.pump(0.125)
+        pump(self.clock, 0.125)
         self.assertEqual((link.pinged, link.aborted), ([20], [(30, "nothing received for 30 seconds")]))
         watch.remove(link)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_heard(self) -> None:
         """A link that says something from time to time is never pinged."""
-        link = FakeLink(self.clock)
+        link = PingedLink(self.clock)
         SilenceWatch(self.clock, 20.0, 10.0).add(link)
         for _ in range(10):
-            self.pump(19)
+            pump(self.clock, 19)
             link.receive()
         self.assertEqual((link.pinged, link.aborted), ([], []))
-        self.pump(19.875)
+        pump(self.clock, 19.875)
         self.assertEqual(link.pinged, [])
-        self.pump(0.125)
+        pump(self.clock, 0.125)
         self.assertEqual(link.pinged, [210])
 
     def test_answered(self) -> None:
         """A link that answers is pinged again after another interval, whichever of the two times is the longer one."""
         for interval, patience in (20.0, 10.0), (5.0, 15.0):
             self.clock = Clock()
-            link = FakeLink(self.clock, answers=True)
+            link = PingedLink(self.clock, answers=True)
             SilenceWatch(self.clock, interval, patience).add(link)
-            self.pump(100)
+            pump(self.clock, 100)
             self.assertEqual(link.aborted, [])
             self.assertEqual(link.pinged[0], interval)
             self.assertGreaterEqual(len(link.pinged), 5)
 
     def test_late(self) -> None:
         """An answer within the patience is one."""
-        link = FakeLink(self.clock)
+        link = PingedLink(self.clock)
         SilenceWatch(self.clock, 20.0, 10.0).add(link)
-        self.pump(29)
+        pump(self.clock, 29)
         link.receive()
-        self.pump(19.875)
+        pump(self.clock, 19.875)
         self.assertEqual((link.pinged, link.aborted), ([20], []))
-        self.pump(0.125)
+        pump(self.clock, 0.125)
         self.assertEqual(link.pinged, [20, 49])
-        self.pump(10)
+        pump(self.clock, 10)
         self.assertEqual(len(link.aborted), 1)
 
     def test_excuse(self) -> None:
         """While there is an excuse, the link gets its time anew."""
-        link = FakeLink(self.clock)
+        link = PingedLink(self.clock)
         link.excuse = True
         SilenceWatch(self.clock, 20.0, 10.0).add(link)
-        self.pump(55)
+        pump(self.clock, 55)
         self.assertEqual(link.aborted, [])
         link.excuse = False
-        self.pump(5)
+        pump(self.clock, 5)
         self.assertEqual(len(link.aborted), 1)
 
     def test_oneTimer(self) -> None:
         """There is one timer for all links, and none without links."""
         watch = SilenceWatch(self.clock, 20.0, 10.0)
-        links = [FakeLink(self.clock, answers=True) for _ in range(3)]
+        links = [PingedLink(self.clock, answers=True) for _ in range(3)]
         for link in links:
             watch.add(link)
-            self.pump(5)
+            pump(self.clock, 5)
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
-        self.pump(20)
+        pump(self.clock, 20)
         self.assertEqual([link.pinged for link in links], [[20], [25], [30]])
         for link in links:
             watch.remove(link)
             watch.remove(link)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.pump(100)
+        pump(self.clock, 100)
         self.assertEqual([len(link.pinged) for link in links], [1, 1, 1])
 
     def test_slices(self) -> None:
         """When many are due at the same time, they are looked at in several turns."""
         self.clock = TurnClock()
         watch = SilenceWatch(self.clock, 20.0, 10.0)
-        links = [FakeLink(self.clock, answers=True) for _ in range(SLICE + 1)]
+        links = [PingedLink(self.clock, answers=True) for _ in range(SLICE + 1)]
         for link in links:
             watch.add(link)
         self.clock.advance(20)
@@ -148,7 +113,7 @@ class SilenceWatchTests(SynchronousTestCase):
     def test_changedByPing(self) -> None:
         """Links may come and go while others are pinged."""
         watch = SilenceWatch(self.clock, 20.0, 10.0)
-        link, other, late = (FakeLink(self.clock) for _ in range(3))
+        link, other, late = (PingedLink(self.clock) for _ in range(3))
 
         def ping() -> None:
             watch.remove(link)
@@ -159,9 +124,9 @@ class SilenceWatchTests(SynchronousTestCase):
         self.patch(link, "ping", ping)
         watch.add(link)
         watch.add(other)
-        self.pump(30)
+        pump(self.clock, 30)
         self.assertEqual((other.pinged, other.aborted, late.pinged), ([], [], []))
-        self.pump(20)
+        pump(self.clock, 20)
         self.assertEqual((late.pinged, len(late.aborted)), ([40], 1))
 
 

@@ -111,7 +111,7 @@ class LoadUsersTests(SynchronousTestCase):
         self.assertRefused(self.write('["joe"]'), "object of users", EXAMPLE)
         self.assertRefused(self.write('{"joe": {"pasword": "s3cret"}}'), "'joe'", "'pasword'", EXAMPLE)
         self.assertRefused(self.write('{"users": {"joe": {"password": 1}}}'), "'joe'", "'password'", EXAMPLE)
-        self.assertRefused(self.write('{"users": {}, "groups": {}}'), "'groups'", "beside")
+        self.assertRefused(self.write('{"users": {}, "gruops": {}}'), "'gruops'", "beside")
 
     def test_twice(self) -> None:
         """A user who stands there twice is no matter of luck."""

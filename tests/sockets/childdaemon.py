@@ -13,10 +13,22 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ROOT", "ChildDaemon", "raiseFileLimit", "sharedDaemon"]
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+from twisted.python.failure import Failure
+
+__all__ = ["ROOT", "ChildDaemon", "raiseFileLimit", "serveUntilInputEnds", "sharedDaemon"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -97,21 +109,15 @@ def sharedDaemon() -> ChildDaemon:
     return _shared[-1]
 
 
-def main(endpoints: list[str]) -> None:
-    """Be such a daemon."""
+def serveUntilInputEnds(listen: Callable[[], Awaitable[Sequence[IListeningPort]]]) -> None:
+    """
+    Be a server: write the ports on one line, then errors alone to the standard error output; end with the input.
+
+    @param listen: Begins to listen; what it registers to be done at the shutdown of the reactor is done.
+    """
     from twisted.internet import reactor as globalReactor
     from twisted.internet.protocol import Protocol, connectionDone
     from twisted.internet.stdio import StandardIO
-    from twisted.logger import (
-        FilteringLogObserver,
-        LogLevel,
-        LogLevelFilterPredicate,
-        globalLogBeginner,
-        textFileLogObserver,
-    )
-    from twisted.python.failure import Failure
-
-    from jetjstp.jet import Daemon
 
     reactor: Any = globalReactor
 
@@ -119,23 +125,37 @@ def main(endpoints: list[str]) -> None:
         def connectionLost(self, reason: Failure = connectionDone) -> None:
             reactor.stop()
 
-    raiseFileLimit(10_000)
-    errorsOnly = LogLevelFilterPredicate(LogLevel.error)
-    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [errorsOnly])
-    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
-    daemon = Daemon(users={})
-
-    def listening(ports: list[Any]) -> None:
+    async def begin() -> None:
+        ports: list[Any] = list(await listen())
         StandardIO(Input())
         sys.stdout.write(" ".join(str(port.getHost().port) for port in ports) + "\n")
         sys.stdout.flush()
 
-    daemon.listen(
-        endpoints=[endpoint for endpoint in endpoints if not endpoint.startswith("ws:")],
-        wsEndpoints=[endpoint.removeprefix("ws:") for endpoint in endpoints if endpoint.startswith("ws:")],
-    ).addCallback(listening).addErrback(lambda failure: (failure.printTraceback(), reactor.stop()))
-    reactor.addSystemEventTrigger("before", "shutdown", daemon.close)
+    raiseFileLimit(10_000)
+    errorsOnly = LogLevelFilterPredicate(LogLevel.error)
+    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [errorsOnly])
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+    ensureDeferred(begin()).addErrback(lambda failure: (failure.printTraceback(), reactor.stop()))
     reactor.run()
+
+
+def main(endpoints: list[str]) -> None:
+    """Be such a daemon."""
+    from twisted.internet import reactor as globalReactor
+
+    from jetjstp.jet import Daemon
+
+    reactor: Any = globalReactor
+
+    def listen() -> Awaitable[Sequence[IListeningPort]]:
+        daemon = Daemon(users={})
+        reactor.addSystemEventTrigger("before", "shutdown", daemon.close)
+        return daemon.listen(
+            endpoints=[endpoint for endpoint in endpoints if not endpoint.startswith("ws:")],
+            wsEndpoints=[endpoint.removeprefix("ws:") for endpoint in endpoints if endpoint.startswith("ws:")],
+        )
+
+    serveUntilInputEnds(listen)
 
 
 if __name__ == "__main__":

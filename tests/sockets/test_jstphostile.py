@@ -10,16 +10,16 @@ from __future__ import annotations
 import atexit
 import random
 import socket
-import sys
 import time
 from typing import Any
 
+from twisted.internet.interfaces import IListeningPort
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp.jstp.mdsf import parse
 from tests.links.frames import clientFrame
 from tests.links.upgrading import upgradeRequest
-from tests.sockets.childdaemon import ChildDaemon, raiseFileLimit
+from tests.sockets.childdaemon import ChildDaemon, raiseFileLimit, serveUntilInputEnds
 
 MEBIBYTE = 1024 * 1024
 
@@ -202,26 +202,10 @@ class HostileClientTests(SynchronousTestCase):
 def main() -> None:
     """Be the server."""
     from twisted.internet import reactor as globalReactor
-    from twisted.internet.defer import ensureDeferred
-    from twisted.internet.protocol import Protocol, connectionDone
-    from twisted.internet.stdio import StandardIO
-    from twisted.logger import (
-        FilteringLogObserver,
-        LogLevel,
-        LogLevelFilterPredicate,
-        globalLogBeginner,
-        textFileLogObserver,
-    )
-    from twisted.python.failure import Failure
 
     from jetjstp import jstp
 
     reactor: Any = globalReactor
-
-    class Input(Protocol):
-        def connectionLost(self, reason: Failure = connectionDone) -> None:
-            reactor.stop()
-
     done = [0]
 
     def busy(connection: jstp.Connection) -> None:
@@ -237,27 +221,21 @@ def main() -> None:
         for _ in range(70):
             connection.emitRemoteEvent("i", "told", ["x" * 100_000])
 
-    raiseFileLimit(10_000)
-    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(LogLevel.error)])
-    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
     application = jstp.Application(
         "app",
         {"i": {"echo": echo, "busy": busy, "tell": tell, "long": lambda connection: "x" * LONG}},
     )
     limits = jstp.Limits(unauthenticatedPerAddress=1000)
 
-    async def listen() -> None:
-        ports: list[Any] = []
+    async def listen() -> list[IListeningPort]:
+        ports = []
         for module in (jstp.net, jstp.ws):
             server = module.createServer([application], limits=limits)
-            ports.append(await server.listen("tcp:0:interface=127.0.0.1:backlog=1000"))
             reactor.addSystemEventTrigger("before", "shutdown", server.close)
-        StandardIO(Input())
-        sys.stdout.write(" ".join(str(port.getHost().port) for port in ports) + "\n")
-        sys.stdout.flush()
+            ports.append(await server.listen("tcp:0:interface=127.0.0.1:backlog=1000"))
+        return ports
 
-    ensureDeferred(listen()).addErrback(lambda failure: (failure.printTraceback(), reactor.stop()))
-    reactor.run()
+    serveUntilInputEnds(listen)
 
 
 if __name__ == "__main__":

@@ -342,6 +342,27 @@ class ContractTests(TestCase):
         self.assertEqual((await self.take())[0].receivedCount, 9)
         await self.refused(maybeDeferred(other.record, "a", epoch, []))
 
+    async def test_delete(self) -> None:
+        """A session can be deleted by who has it, and by nobody else; then it is as if it had never been there."""
+        other: Any = await self.open()
+        for id in "ab":
+            await self.ask("set", id, fullSession(id))
+        _, stale = await self.take()
+        _, epoch = await maybeDeferred(other.take, "a", "second server")
+        self.assertIn("second server", await self.refused(self.ask("delete", "a", stale)))
+        self.assertIsNotNone(await self.text())
+        await maybeDeferred(other.delete, "a", epoch)
+        self.assertIsNone(await self.text())
+        self.assertIsNone(await self.ask("take", "a", "server"))
+        for name, *more in [("record", []), ("release",), ("delete",)]:
+            await self.refused(self.ask(str(name), "a", epoch, *more))
+        await self.refused(self.ask("delete", "b", epoch))
+        self.assertEqual(await self.text("b"), fullSession("b").toString())
+        await self.ask("set", "a", Session("a"))
+        again, later = await self.take()
+        self.assertEqual(again.toString(), Session("a").toString())
+        self.assertGreater(later, epoch)
+
     async def test_notTaken(self) -> None:
         """Nobody can record what he has not taken, whatever epoch he thinks of."""
         await self.ask("set", "a", fullSession())

@@ -1,10 +1,11 @@
 """
 A JSTP server that others may take over from: C{takingserver.py STORAGE SOCKET
-LOG NAME [DURABILITY]}
+LOG NAME [DURABILITY [INTERVAL]]}
 
 It says C{ready} when it serves, and C{taken} when it has lost a session to
-another server. In the log, which the servers share, it writes
-each call and event when its method or handler runs.
+another server. In the log, which the servers share, it writes each call and
+event when its method or handler runs, and which of its own calls were
+answered. SIGTERM stops it in order.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from zope.interface import provider
 
 from jetjstp import jstp
 from jetjstp.interfaces import ISessionStorageFactory
+from jetjstp.jstp import keeping
 from jetjstp.strplugin import makeFromString
 
 
@@ -29,8 +31,11 @@ def tellParent(line: str) -> None:
     sys.stdout.flush()
 
 
-def main(reactor: Any, storage: str, socket: str, log: str, name: str, durability: str = "always") -> Deferred[None]:
-    """Serve until the process is killed."""
+def main(
+    reactor: Any, storage: str, socket: str, log: str, name: str, durability: str = "always", interval: str = "1"
+) -> Deferred[None]:
+    """Serve until the process is killed, or stopped."""
+    keeping.RECORDING_INTERVAL = float(interval)
 
     @provider(ILogObserver)
     def tell(event: Any) -> None:
@@ -52,17 +57,26 @@ def main(reactor: Any, storage: str, socket: str, log: str, name: str, durabilit
         assert connection.session is not None
         connection.session["last"] = number
         connection.emitRemoteEvent("i", "echo", [number])
+        if number % 7 == 0:
+            asking = connection.callMethod("i", "ask", [number])
+            asking.addCallbacks(lambda _: note("answered", number), lambda failure: failure.trap(jstp.CallbackLost))
 
     def last(connection: jstp.Connection) -> Any:
         assert connection.session is not None
         return connection.session.get("last", -1)
 
+    kept = makeFromString(ISessionStorageFactory, storage, reactor)
     server = jstp.net.createServer(
         [jstp.Application("app", {"i": {"double": double, "last": last}}, {"i": {"say": say}})],
-        sessionStorageProvider=makeFromString(ISessionStorageFactory, storage, reactor),
-        sessionDurability=cast(Any, durability),
+        sessionStorageProvider=kept,
+        sessionDurability=cast(Any, None if durability == "None" else durability),
         reactor=reactor,
     )
+
+    def stop() -> Deferred[Any]:
+        return server.close().addCallback(lambda _: kept.close())
+
+    reactor.addSystemEventTrigger("before", "shutdown", stop)
 
     def ready(_: object) -> Deferred[None]:
         tellParent("ready")

@@ -100,6 +100,7 @@ async def closedStorageFails(test: contract.ContractTests) -> None:
             ("take", ["a", "server"]),
             ("record", ["a", 1, []]),
             ("release", ["a", 1]),
+            ("delete", ["a", 1]),
         ]
         for name, arguments in requests:
             error = await test.refused(maybeDeferred(getattr(storage, name), *arguments), StorageUnavailable)

@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 from jetjstp.interfaces import IFencedSessionStorage, ISessionStorage
 from jetjstp.jstp.applications import checkSessionStorage
 from jetjstp.jstp.errors import SessionTaken
-from jetjstp.jstp.session import Entry, Received, Session, Stored
+from jetjstp.jstp.session import Entry, Received, Sent, Session, Stored
 from jetjstp.storage.memory import SLICE, SimpleSessionStorageProvider
 
 LIFETIME = 100.0
@@ -238,6 +238,33 @@ class RoomTests(StorageTestCase):
         self.assertIsNotNone(self.storage.get("a"))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_bytes(self) -> None:
+        """When the messages in inactive sessions are too many bytes, those inactive for longest are dropped."""
+        self.storage.close()
+        self.storage = SimpleSessionStorageProvider(LIFETIME, INTERVAL, 100, self.clock, maxBytes=250)
+        for id in "abcd":
+            session = Session(id)
+            session.keep(-1, b"x" * 80)
+            self.storage.set(id, session)
+        for id in "abc":
+            self.storage.setInactive(id)
+        _, epoch = self.take("a")
+        self.storage.setInactive("d")
+        self.storage.record("a", epoch, [Sent(-2, "y" * 200)])
+        self.assertEqual([each in self.storage._inactive for each in "bcd"], [True, True, True])
+        self.storage.release("a", epoch)
+        self.assertIsNone(self.storage.get("b"))
+        self.assertIsNone(self.storage.get("c"))
+        self.assertIsNone(self.storage.get("d"))
+        self.assertIsNone(self.storage.get("a"))  # too large by itself
+        self.assertEqual((len(self.storage), self.storage._bytes), (0, 0))
+        self.storage.set("e", Session("e"))
+        self.storage.setInactive("e")
+        _, epoch = self.take("e")
+        self.storage.setInactive("e")
+        self.storage.record("e", epoch, [Sent(-1, "z" * 251)])
+        self.assertEqual(len(self.storage), 0)
+
     def test_allActive(self) -> None:
         """If all are active, the one that was used least recently is dropped; who has it is told."""
         for id in "abc":
@@ -443,7 +470,7 @@ class SettingsTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """Times and numbers that mean nothing are refused by name."""
         wrong: list[Any] = [0, -1, float("nan"), float("inf"), "5", None, True]
-        for name in ["inactiveSessionLifetime", "purgeInterval", "maxSessions"]:
+        for name in ["inactiveSessionLifetime", "purgeInterval", "maxSessions", "maxBytes"]:
             for value in wrong:
                 error = self.assertRaises(
                     (TypeError, ValueError), SimpleSessionStorageProvider, reactor=Clock(), **{name: value}

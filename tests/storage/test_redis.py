@@ -163,6 +163,46 @@ class ConnectionTests(RedisTestCase):
         _, later = cast(Any, await storage.take("a", "server"))
         self.assertGreater(later, epoch)
 
+    async def test_replica(self) -> None:
+        """A server that may not be written to, as after a failover, is not used: it is looked for another one."""
+        storage, other = self.open(), self.open()
+        await storage.set("a", Session("a"))
+        await self.ask(other, "REPLICAOF", "127.0.0.1", "1")
+        self.assertIn("READONLY", await self.refused(storage.set("b", Session("b"))))
+        self.assertIn("READONLY", await self.refused(self.open().start()))
+        waiting = storage.set("c", Session("c"))
+        await deferLater(reactor, 0.05)
+        self.assertFalse(waiting.called)
+        await self.ask(other, "REPLICAOF", "NO", "ONE")
+        await waiting
+        self.assertEqual([bool(await storage.get(id)) for id in "abc"], [True, False, True])
+
+    async def test_bytesBounded(self) -> None:
+        """Not too many bytes wait for a server that is away; one request may be of any size."""
+        self.patch(redisconnection, "MOST_BYTES_WAITING", 1_000_000)
+        self.server.kill()
+        storage = self.open()
+        large = Session("large")
+        large["large"] = "x" * 2_000_000
+        small = Session("small")
+        small["small"] = "x" * 400_000
+        await self.refused(await self.waitingFor(storage.set("large", large), storage.set("a", Session("a"))))
+        self.server.start()
+        await gatherResults(self.waiting)
+        self.server.kill()
+        await deferLater(reactor, 0.05)
+        asked = [storage.set(str(number), small) for number in range(2)]
+        await self.refused(await self.waitingFor(*asked, storage.set("2", small)))
+        self.server.start()
+        await gatherResults(self.waiting)
+
+    async def waitingFor(self, *asked: Deferred[Any]) -> Deferred[Any]:
+        """The last one, which is done; the others wait."""
+        self.waiting = list(asked[:-1])
+        self.assertFalse([each for each in self.waiting if each.called])
+        self.assertTrue(asked[-1].called)
+        return asked[-1]
+
     async def test_scriptsForgotten(self) -> None:
         """The server may forget our scripts."""
         storage = self.open()
@@ -277,6 +317,24 @@ class LoginTests(RedisTestCase):
         await deferLater(reactor, 0.5)
         listed = await self.ask(self.open("joe:j0e@"), "CLIENT", "LIST")
         self.assertLess(listed.count(b"\n"), 4, listed)
+
+
+class RenamedTests(RedisTestCase):
+    """A server that does not know some commands."""
+
+    options = ("--rename-command", "AUTH", "", "--rename-command", "EVALSHA", "")
+
+    async def test_secrets(self) -> None:
+        """It tells what it was given, passwords and ids of sessions: that is not told on."""
+        with capturedLogs() as events:
+            said = [await self.refused(self.open(":s3cret@").start())]
+            storage = self.open(query="prefix=")
+            await storage.set("s3cret", Session("s3cret"))
+            said.append(await self.refused(storage.set("s3cret", Session("s3cret"))))
+        for text in said:
+            self.assertIn("unknown command", text)
+        for text in [*said, *(str(event) + (formatEvent(event) or "") for event in events)]:
+            self.assertNotIn("s3cret", text)
 
 
 class KeyTests(RedisTestCase):

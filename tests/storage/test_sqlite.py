@@ -16,7 +16,8 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from jetjstp.interfaces import StorageUnavailable
-from jetjstp.jstp.session import Entry, Received, Session, Stored
+from jetjstp.jstp.errors import SessionTaken
+from jetjstp.jstp.session import Entry, Received, Sent, Session, Stored
 from jetjstp.storage import sqlite
 from jetjstp.storage.sqlite import SqliteSessionStorage
 from tests.storage.contract import fullSession
@@ -92,6 +93,18 @@ class FileTests(SqliteTestCase):
         db.close()
         self.assertIn("version 2", await self.refused(self.open()))
 
+    async def test_readOnly(self) -> None:
+        """A file that cannot be written is refused with the remedy, by one who may not write in its folder, too."""
+        await self.open().set("a", Session("a"))
+        for reason in ("attempt to write a readonly database", "unable to open database file"):
+            storage = self.open()
+
+            def refuse(*args: Any, reason: str = reason) -> Any:
+                raise sqlite3.OperationalError(reason)
+
+            self.patch(sqlite, "SessionFile", refuse)
+            self.assertIn(f"{reason}; let this user write it, and in its folder", await self.refused(storage))
+
     async def test_emptyFile(self) -> None:
         """An empty file will do: there is nothing in it to lose."""
         self.path.touch()
@@ -117,6 +130,44 @@ class FileTests(SqliteTestCase):
         self.path.unlink()
         await storage.set("a", Session("a"))
         self.assertIsNotNone(await storage.get("a"))
+
+    async def test_replaced(self) -> None:
+        """
+        If the file is taken away, or another is put in its place, nothing is recorded where nobody will find it: that
+        is said once, and then the file that is there now is used.
+        """
+        for isReplaced in (False, True):
+            self.path = self.path.with_name(f"{isReplaced}.sqlite")
+            storage, other = self.open(), self.open()
+            await storage.set("a", Session("a"))
+            _, epoch = cast(Any, await storage.take("a", "server"))
+            for name in self.path.parent.glob(f"{self.path.name}*"):
+                name.rename(name.with_name(f"old-{name.name}"))
+            if isReplaced:
+                await other.set("b", Session("b"))
+            self.assertIn("replaced", await self.refused(storage, storage.record("a", epoch, [Received(1)])))
+            with self.assertRaises(SessionTaken):
+                await storage.record("a", epoch, [Received(1)])
+            await storage.set("c", Session("c"))
+            self.assertIsNotNone(await other.get("c"))
+            self.assertEqual(await storage.get("b") is not None, isReplaced)
+
+    async def test_oneTooMany(self) -> None:
+        """What the file cannot hold is refused by itself: the file is not blamed, nor is what was asked with it."""
+        storage = self.open()
+        await storage.set("a", Session("a"))
+        _, epoch = cast(Any, await storage.take("a", "server"))
+        db = cast(Any, storage)._file._db
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
+        entries: list[Entry] = [Received(7), Stored("large", "x" * 100_000)]
+        asked = [storage.record("a", epoch, each) for each in ([Received(5)], entries, [Received(6)])]
+        outcomes = await DeferredList(asked, consumeErrors=True)
+        self.assertEqual([isDone for isDone, _ in outcomes], [True, False, True])
+        error = cast(Any, outcomes[1][1]).value
+        self.assertIsInstance(error, ValueError)
+        self.assertIn("too big", str(error))
+        self.assertEqual(cast(Any, await storage.get("a")).receivedCount, 6)
+        self.assertIs(cast(Any, storage)._file._db, db)
 
     async def filled(self) -> bytearray:
         """The content of a file with many sessions."""
@@ -156,6 +207,43 @@ class FileTests(SqliteTestCase):
         await self.refused(storage, storage.set("a", Session("a")))
         self.assertEqual(self.path.read_bytes(), bytes(bad))
 
+    async def test_damagedLog(self) -> None:
+        """
+        If the end of the log is missing or damaged, as after a power failure, there is what was recorded before that,
+        each record as a whole.
+        """
+        storage = self.open()
+        await storage.set("a", Session("a"))
+        _, epoch = cast(Any, await storage.take("a", "server"))
+        for number in range(1, 31):
+            await storage.record("a", epoch, [Received(number), Stored(str(number), "x" * 500), Sent(number, "{}")])
+        good, log = (self.path.with_name(f"{self.path.name}{end}").read_bytes() for end in ("", "-wal"))
+        self.assertGreater(len(log), 100_000)
+        counts = []
+        for turn, cut in enumerate(range(len(log), 0, -len(log) // 23)):
+            bad = log[:cut] if turn % 2 else log[:cut] + os.urandom(200) + log[cut + 200 :]
+            self.path = self.path.with_name(f"{turn}.sqlite")
+            self.path.write_bytes(good)
+            self.path.with_name(f"{self.path.name}-wal").write_bytes(bad)
+            other = self.open()
+            found = await other.get("a")
+            if found is not None:
+                counts.append(found.receivedCount)
+                self.assertEqual(len(found), found.receivedCount)
+                self.assertEqual(found.latestBufferedMessageId, found.receivedCount)
+                self.assertEqual(found.buffered, found.receivedCount)
+            await other.set("b", Session("b"))
+        self.assertEqual(counts, sorted(counts, reverse=True))
+        self.assertEqual(counts[0], 30)
+        self.assertGreater(len(set(counts)), 10)
+
+    async def test_secret(self) -> None:
+        """Whatever the mask of the process is, nobody else may read the file, nor what is beside it."""
+        self.addCleanup(os.umask, os.umask(0))
+        await self.open().set("a", Session("a"))
+        files = {path.name: path.stat().st_mode & 0o777 for path in self.path.parent.iterdir()}
+        self.assertEqual(files, {f"sessions.sqlite{end}": 0o600 for end in ("", "-wal", "-shm")})
+
     async def test_fullDisk(self) -> None:
         """If the disk is full, what was asked fails as a whole; it goes on when there is room."""
         storage = self.open()
@@ -164,7 +252,8 @@ class FileTests(SqliteTestCase):
         db = cast(Any, storage)._file._db
         db.execute("PRAGMA max_page_count = 20")
         entries: list[Entry] = [Received(5), Stored("large", "x" * 1_000_000)]
-        self.assertIn("full", await self.refused(storage, storage.record("a", epoch, entries)))
+        error = await self.refused(storage, storage.record("a", epoch, entries))
+        self.assertIn("full; make room", error)
         self.assertEqual(cast(Any, await storage.get("a")).receivedCount, 0)
         db.execute("PRAGMA max_page_count = 100000")
         await storage.record("a", epoch, entries)
@@ -345,7 +434,7 @@ class SettingsTests(SynchronousTestCase):
             for value in cast("list[Any]", values):
                 error = self.assertRaises((TypeError, ValueError), SqliteSessionStorage, "file", **{name: value})
                 self.assertIn(name, str(error))
-        for path in ["", "a\0b"]:
+        for path in ["", "a\0b", "a\ud800"]:
             self.assertRaises(ValueError, SqliteSessionStorage, path)
 
     def test_repr(self) -> None:

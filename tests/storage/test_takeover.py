@@ -1,38 +1,47 @@
-"""Servers that are killed, or freeze, and others on the same storage that take over."""
+"""
+Processes that are killed, stopped or frozen under load, and others on the same
+storage that take over: of each call and event, in both directions, it is known
+what became of it.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet import reactor as globalReactor
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from jetjstp import jstp
 from tests.interop.processes import ChildProcess
+from tests.storage.accounting import Caller, readLog
 from tests.storage.redisserver import RedisServer, requireRedis
 
 reactor = cast(Any, globalReactor)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-KILLS = 4
+KILLS = 3
+
+CLIENTS = 3
+
+INTERVAL = 0.2
+"""Seconds between records with "handover", where that is looked at."""
+
+SEED_VARIABLE = "JETJSTP_SEED"
 
 
 class Taking(TestCase):
-    """
-    For subclasses that have L{storage}: several servers, and a client that counts.
-
-    @ivar outcomes: By its number, what became of a call: the result, or the exception.
-    @ivar echoes: The events that the client got, one for each that it sent.
-    """
+    """For subclasses that have L{storage}: several servers, and clients that account for everything."""
 
     timeout = 120
 
@@ -45,129 +54,157 @@ class Taking(TestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.address = ""
         self.processes: list[ChildProcess] = []
-        self.connection: jstp.Connection | None = None
-        self.attempt: IDelayedCall | None = None
-        self.sent = 0
-        self.outcomes: dict[int, Any] = {}
-        self.echoes: list[int] = []
-        self.lost: list[Any] = []
+        self.callers: list[Caller] = []
 
     async def tearDown(self) -> None:  # type: ignore[override]  # trial waits for it
-        """First the client: it would look for its server."""
-        if self.connection is not None:
-            await self.connection.close()
-        if self.attempt is not None and self.attempt.active():
-            self.attempt.cancel()
+        """First the clients: they would look for their server."""
+        for caller in self.callers:
+            await caller.close()
         for process in self.processes:
             await process.kill()
 
-    async def serve(self) -> tuple[str, ChildProcess]:
+    async def serve(self, *options: str) -> tuple[str, ChildProcess]:
         """Start a server; its address and its process."""
         socket = str(self.folder / f"{len(self.processes)}.sock")
-        arguments = [self.storage, socket, str(self.folder / "log"), f"server{len(self.processes)}"]
+        arguments = [self.storage, socket, str(self.folder / "log"), f"server{len(self.processes)}", *options]
         command = [sys.executable, "-m", "tests.storage.takingserver", *arguments]
         process = ChildProcess(reactor, command, PYTHONPATH=str(ROOT))
         self.processes.append(process)
         self.assertEqual(await process.nextLine(), "ready")
         return f"unix:{socket}", process
 
-    async def connect(self) -> jstp.Connection:
-        """The client; when it has lost its connection it goes to L{address}."""
+    async def serveAll(self, count: int, *options: str) -> list[tuple[str, ChildProcess]]:
+        """Start several at a time."""
+        serving = [Deferred.fromCoroutine(self.serve(*options)) for _ in range(count)]
+        served = list(await gatherResults(serving))
+        self.address = served[0][0]
+        return served
 
-        def reconnector(connection: jstp.Connection, reconnect: Any) -> None:
-            self.attempt = reactor.callLater(0.02, reconnect, self.address)
+    async def connect(self, count: int) -> list[Caller]:
+        """Clients; when they have lost their connection they go to L{address}."""
+        self.callers = [Caller(reactor, index, lambda: self.address) for index in range(count)]
+        await gatherResults([Deferred.fromCoroutine(caller.connect()) for caller in self.callers])
+        return self.callers
 
-        mine = jstp.Application("client", {}, {"i": {"echo": lambda connection, number: self.echoes.append(number)}})
-        connection = await jstp.net.connect("app", jstp.Client(mine, reconnector=reconnector), self.address)
-        self.connection = connection
-        connection.on("sessionLost", self.lost.append)
-        return connection
-
-    def send(self, connection: jstp.Connection) -> None:
-        """Send a call and an event."""
-        number = self.sent
-        self.sent += 1
-        calling = connection.callMethod("i", "double", [number])
-        calling.addCallbacks(lambda results: results[0], lambda failure: failure.value)
-        calling.addCallback(lambda outcome: self.outcomes.__setitem__(number, outcome))
-        connection.emitRemoteEvent("i", "say", [number])
-
-    async def until(self, condition: Any) -> None:
+    async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something is true."""
         while not condition():
             await deferLater(reactor, 0.01)
 
-    def logged(self, what: str) -> list[int]:
-        """The numbers of the calls that have run, or of the events that were heard, on any server, in order."""
-        lines = [line.split() for line in (self.folder / "log").read_text().splitlines()]
-        return [int(number) for kind, number, _ in lines if kind == what]
+    async def load(self, chance: random.Random, seconds: float) -> None:
+        """All clients call and emit for so long, and until each of them has got an answer."""
+        answered = [caller.answered for caller in self.callers]
+        end = reactor.seconds() + seconds
+        while reactor.seconds() < end or any(
+            caller.answered == before for caller, before in zip(self.callers, answered, strict=True)
+        ):
+            chance.choice(self.callers).send()
+            await deferLater(reactor, chance.choice([0, 0, 0.001, 0.004]))
 
-    def assertAccounted(self) -> None:
-        """No call ran twice, each has its answer or is lost; no event came twice or out of order."""
-        calls, events = self.logged("call"), self.logged("event")
-        self.assertEqual(self.lost, [])
-        self.assertEqual(sorted(self.outcomes), list(range(self.sent)))
-        self.assertEqual(len(calls), len(set(calls)), "a call has run twice")
-        for number, outcome in self.outcomes.items():
-            if isinstance(outcome, Exception):
-                self.assertIsInstance(outcome, jstp.CallbackLost)
-            else:
-                self.assertEqual(outcome, 2 * number)
-                self.assertIn(number, calls)
-        self.assertEqual(events, sorted(set(events)))
-        self.assertEqual(self.echoes, sorted(set(self.echoes)))
-        self.assertLessEqual(set(self.echoes), set(events))
+    async def settle(self) -> None:
+        """All clients are connected, and say something more; then all that was sent has an end."""
+        await self.until(lambda: all(caller.connection.handshakeDone for caller in self.callers))
+        for caller in self.callers:
+            caller.send()
+        await self.until(lambda: all(caller.isIdle and caller.echoes[-1:] == [caller.last] for caller in self.callers))
+        # What the server has asked last may still be on its way.
+        await deferLater(reactor, 0.05)
 
-    async def killed(self) -> None:
-        """One server after the other is killed at a random moment, while a client calls and emits all the time."""
-        self.address, process = await self.serve()
-        connection = await self.connect()
-        for _ in range(KILLS):
-            following = await self.serve()
-            answered = len(self.outcomes)
-            end = reactor.seconds() + random.uniform(0.05, 0.3)
-            while reactor.seconds() < end or len(self.outcomes) == answered:
-                self.send(connection)
-                await deferLater(reactor, random.choice([0, 0, 0.001, 0.005]))
+    async def atRandom(self, test: Callable[[random.Random], Awaitable[None]]) -> None:
+        """Run a test that leaves much to chance; if it fails, it says with which, for C{JETJSTP_SEED}."""
+        seed = int(os.environ.get(SEED_VARIABLE, random.randrange(2**32)))
+        try:
+            await test(random.Random(seed))
+        except AssertionError as error:
+            raise self.failureException(f"{SEED_VARIABLE}={seed}: {error}") from error
+
+    async def killed(self, chance: random.Random) -> None:
+        """One server after the other is killed at a random moment, while all clients call and emit all the time."""
+        (_, process), *others = await self.serveAll(KILLS + 1)
+        callers = await self.connect(CLIENTS)
+        for following in others:
+            await self.load(chance, chance.uniform(0.02, 0.25))
             self.address = following[0]
             await process.kill()
             process = following[1]
-            for _ in range(10):
-                self.send(connection)
-            await self.until(lambda: connection.handshakeDone)
-        self.send(connection)
-        await self.until(lambda: len(self.outcomes) == self.sent)
-        [last] = await connection.callMethod("i", "last")
-        self.assertAccounted()
-        # What was sent to the last server is all there: nothing has happened to it.
-        self.assertEqual((last, self.outcomes[last]), (self.sent - 1, 2 * last))
-        self.assertEqual(self.echoes[-1], last)
-        answered = sum(not isinstance(outcome, Exception) for outcome in self.outcomes.values())
-        self.assertGreater(answered, self.sent / 2)
+            for caller in callers:
+                for _ in range(chance.randrange(10)):
+                    caller.send()
+            await self.until(lambda: all(caller.connection.handshakeDone for caller in callers))
+        await self.settle()
+        log = readLog(self.folder / "log")
+        for caller in callers:
+            caller.check(self, log)
+            # In the session is what the last message has put there.
+            self.assertEqual(await caller.connection.callMethod("i", "last"), [caller.last])
+        self.assertEqual(len({server for _, _, server in log}), KILLS + 1)
+        self.assertGreater(sum(caller.answered for caller in callers), sum(caller.sent for caller in callers) / 2)
 
     async def frozen(self) -> None:
         """A server that was frozen while another took over does nothing more for the session when it wakes up."""
-        self.address, process = await self.serve()
-        connection = await self.connect()
-        self.send(connection)
-        await self.until(lambda: len(self.outcomes) == len(self.echoes) == 1)
-        other, _ = await self.serve()
+        (_, process), (other, _) = await self.serveAll(2)
+        [caller] = await self.connect(1)
+        caller.send()
+        await self.settle()
         await deferLater(reactor, 0.1)  # in the midst of writing to a file it would keep it from the other
         cast(Any, process).transport.signalProcess(signal.SIGSTOP)
         for _ in range(10):
-            self.send(connection)  # to be read when it wakes up
+            caller.send()  # to be read when it wakes up
         await deferLater(reactor, 0.1)
-        self.assertEqual(self.logged("call"), [0])
-        await jstp.net.reconnect(connection, other)
-        self.send(connection)
-        await self.until(lambda: len(self.outcomes) == len(self.echoes) == 12)
+        self.assertEqual(len(readLog(self.folder / "log")), 5)  # with the answer to its own call
+        self.address = other
+        await jstp.net.reconnect(caller.connection, other)
+        await self.settle()
         cast(Any, process).transport.signalProcess(signal.SIGCONT)
         self.assertEqual(await process.nextLine(), "taken")
-        self.send(connection)
-        await self.until(lambda: len(self.outcomes) == len(self.echoes) == 13)
-        self.assertAccounted()
-        self.assertEqual(self.logged("call"), list(range(13)))
-        self.assertFalse([each for each in self.outcomes.values() if isinstance(each, Exception)])
+        await self.settle()
+        log = readLog(self.folder / "log")
+        caller.checkComplete(self, log)
+        self.assertEqual(caller.answered, caller.sent)
+        self.assertEqual([number for number, _ in caller.mine(log, "call")], caller.numbers())
+
+    async def stopped(self, durability: str) -> None:
+        """A server that is stopped in order under load leaves everything to the next one."""
+        (_, process), (following, _) = await self.serveAll(2, durability)
+        callers = await self.connect(2)
+        await self.load(random.Random(), 0.1)
+        if durability != "None":  # else the sessions are stored only when the clients have gone
+            self.address = following
+        await process.leave()
+        self.address = following
+        self.assertEqual(process.errors, "")
+        await self.settle()
+        log = readLog(self.folder / "log")
+        for caller in callers:
+            caller.checkComplete(self, log)
+
+    async def killedBetweenRecords(self, chance: random.Random) -> None:
+        """
+        With "handover" a server that is killed takes with it what it has not recorded: at most what has happened since
+        the last time. All else is kept as ever, and who calls is told in any case.
+        """
+        options = ("handover", str(INTERVAL))
+        (_, process), (following, _) = await self.serveAll(2, *options)
+        callers = await self.connect(2)
+        await self.load(chance, 4 * INTERVAL + chance.uniform(0, INTERVAL))
+        self.address = following
+        killed = reactor.seconds()
+        await process.kill()
+        await self.settle()
+        log = readLog(self.folder / "log")
+        for caller in callers:
+            self.assertEqual(caller.lost, [])
+            self.assertEqual(sorted(caller.outcomes), caller.numbers())
+            recorded = [number for number, time in caller.times.items() if time < killed - 2.5 * INTERVAL]
+            after = [number for number, time in caller.times.items() if time > killed]
+            self.assertGreater(len(recorded), 10)
+            for what in ("call", "event"):
+                ran = [number for number, _ in caller.mine(log, what)]
+                for number in [*recorded, *after]:
+                    self.assertEqual(ran.count(number), 1, f"{what} {number}")
+            for number in [*recorded, *after]:
+                self.assertEqual(caller.outcomes[number], 2 * number)
+                self.assertEqual(caller.echoes.count(number), 1)
 
 
 class SqliteTakeoverTests(Taking):
@@ -180,11 +217,27 @@ class SqliteTakeoverTests(Taking):
 
     async def test_killed(self) -> None:
         """Of servers that are killed under load, another one on the same file takes over all that was promised."""
-        await self.killed()
+        await self.atRandom(self.killed)
+
+    async def test_killedBetweenRecords(self) -> None:
+        """With "handover" it takes over all but what the last moment has brought."""
+        await self.atRandom(self.killedBetweenRecords)
 
     async def test_frozen(self) -> None:
         """A server that wakes up is fenced off."""
         await self.frozen()
+
+    async def test_stopped(self) -> None:
+        """With "always", nothing is missing after a server that was stopped."""
+        await self.stopped("always")
+
+    async def test_stoppedWithHandover(self) -> None:
+        """Nor with "handover"."""
+        await self.stopped("handover")
+
+    async def test_stoppedWithout(self) -> None:
+        """Nor without a durability."""
+        await self.stopped("None")
 
 
 class RedisTakeoverTests(Taking):
@@ -201,8 +254,12 @@ class RedisTakeoverTests(Taking):
 
     async def test_killed(self) -> None:
         """Of servers that are killed under load, another one on the same Redis takes over all that was promised."""
-        await self.killed()
+        await self.atRandom(self.killed)
 
     async def test_frozen(self) -> None:
         """A server that wakes up is fenced off."""
         await self.frozen()
+
+    async def test_stopped(self) -> None:
+        """With "always", nothing is missing after a server that was stopped."""
+        await self.stopped("always")

@@ -122,6 +122,21 @@ run({
     await close(connection)
   },
 
+  'users': async function () {
+    const policy = function (login, password) { return { connectPolicy: new jstp.SimpleConnectPolicy(login, password) } }
+    for (const name of ['joe', 'hashed']) {
+      const connection = await open(policy(name, 's3cret'))
+      saw('who', (await call(connection, 'calc', 'who'))[0])
+      await close(connection)
+    }
+    const anonymous = await open()
+    saw('anonymous', (await call(anonymous, 'calc', 'who'))[0])
+    await close(anonymous)
+    for (const attempt of settings.attempts) {
+      saw('refused', await failure(open(policy(attempt[0], attempt[1]))))
+    }
+  },
+
   'login': async function () {
     const policy = function (login, password) { return { connectPolicy: new jstp.SimpleConnectPolicy(login, password) } }
     const connection = await open(policy('user', 'pass'))

@@ -1,0 +1,120 @@
+"""
+Certificates of clients: who is asked for one, and what it was.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from OpenSSL.crypto import X509, Error
+from OpenSSL.SSL import TLS_METHOD
+from OpenSSL.SSL import Error as SSLError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.ssl import Certificate, CertificateOptions
+from twisted.python.failure import Failure
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+__all__ = ["AskingReactor", "loadClientCa", "peerCertificate", "tlsProblem"]
+
+BEGIN, END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+
+
+def peerCertificate(transport: Any) -> x509.Certificate | None:
+    """
+    The certificate that the other side of a connection has presented, and TLS has verified; L{None} if there is none.
+
+    It is verified by whatever the endpoint trusts: who makes one that lets everything through, lets everything through.
+    """
+    present = getattr(transport, "getPeerCertificate", None)
+    found = None if present is None else present()
+    return None if found is None else found.to_cryptography()
+
+
+def tlsProblem(reason: Failure) -> str | None:
+    """What TLS did not like about a connection that is lost, such as a certificate; L{None} if it was not TLS."""
+    error = reason.value
+    if not isinstance(error, SSLError):
+        return None
+    details = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return "TLS failed" + "".join(f", {detail[-1]}" for detail in details if detail)
+
+
+def loadClientCa(path: str | os.PathLike[str]) -> list[X509]:
+    """
+    Read the certificates of those who sign clients' certificates.
+
+    @param path: A PEM file of one or more of them.
+    @raise ValueError: It cannot be used; the message is one line that names it and the remedy.
+    """
+    shown = repr(os.fspath(path))
+    try:
+        content = Path(os.path.expanduser(path)).read_bytes()
+    except FileNotFoundError:
+        raise ValueError(f"{shown} does not exist; name a PEM file of certificates") from None
+    except IsADirectoryError:
+        raise ValueError(f"{shown} is a folder; name a PEM file of certificates") from None
+    except PermissionError:
+        raise ValueError(f"{shown} may not be read; permit it to the user who starts this") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{shown} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    found: list[X509] = []
+    for piece in content.split(BEGIN)[1:]:
+        try:
+            found.append(Certificate.loadPEM(BEGIN + piece.partition(END)[0] + END + b"\n").original)
+        except (Error, ValueError):
+            raise ValueError(f"{shown}: its certificate number {len(found) + 1} is broken; make it anew") from None
+    if not found:
+        raise ValueError(f"{shown} has no certificate in it; name a PEM file that begins with {BEGIN.decode()}")
+    return found
+
+
+class AskingReactor:
+    """
+    A reactor whose TLS listeners ask clients for a certificate. Who has none is served all the same; one that was not
+    signed by whom we trust, or is not valid now, fails the handshake.
+
+    Endpoints of description strings have no way to say so. Everything else is that of the reactor.
+    """
+
+    def __init__(self, reactor: Any, trusted: list[X509]) -> None:
+        """
+        @param trusted: As from L{loadClientCa}.
+        """
+        self._reactor = reactor
+        self._trusted = trusted
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenSSL(
+        self,
+        port: int,
+        factory: IProtocolFactory,
+        contextFactory: CertificateOptions,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> IListeningPort:
+        """See L{twisted.internet.interfaces.IReactorSSL.listenSSL}."""
+        listening: IListeningPort = self._reactor.listenSSL(
+            port, factory, _asking(contextFactory, self._trusted), backlog=backlog, interface=interface
+        )
+        return listening
+
+
+def _asking(options: CertificateOptions, trusted: list[X509]) -> CertificateOptions:
+    """The same options, and clients are asked."""
+    method: dict[str, Any] = {} if options.method == TLS_METHOD else {"method": options.method}
+    return CertificateOptions(
+        privateKey=options.privateKey,
+        certificate=options.certificate,
+        extraCertChain=options.extraCertChain or None,
+        dhParameters=options.dhParameters,
+        verify=True,
+        caCerts=trusted,
+        requireCertificate=False,
+        **method,
+    )
