@@ -3,9 +3,9 @@ Reads what a page of the documentation shows, and runs it: files, and sessions o
 
 Comments of the page, which readers do not see, say where something happens: C{.. terminal: NAME} before a block, else
 it is the main terminal; C{.. interrupt: NAME} is Ctrl-C there, and C{.. end: NAME} Ctrl-D; C{.. typing: NAME} before a
-block says that it is typed there. A C{console} block has commands behind C{$}, each with what it prints; a C{text}
-block is what a terminal prints on its own. In both three dots stand for anything, alone on a line for any lines. A
-C{python} block whose first line is a comment with a name is a file.
+block says that it is typed there, and C{.. file: NAME} that it is a file. A C{console} block has commands behind C{$},
+each with what it prints; a C{text} block is what a terminal prints on its own. In both three dots stand for anything,
+alone on a line for any lines. A C{python}, C{toml} or C{ini} block whose first line is a comment with a name is a file.
 """
 
 from __future__ import annotations
@@ -29,18 +29,20 @@ reactor = cast(Any, globalReactor)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-_COMMENT = re.compile(r"\.\. (terminal|typing|interrupt|end): (\w+)")
-_BLOCK = re.compile(r"\.\. code-block:: (\w+)")
-_FILE = re.compile(r"# (\w+\.\w+)")
+_COMMENT = re.compile(r"\.\. (terminal|typing|interrupt|end|file): (\S+)")
+_BLOCK = re.compile(r"( *)\.\. code-block:: (\w+)")
+_FILE = re.compile(r"# ([\w/.-]+\.\w+)")
+_FILES = frozenset({"python", "toml", "ini"})
 
 END = "\x1e"
 """What a shell writes when a command has ended."""
 
-LOOP = r"""stty -echo; s=0
+# A trap: without one, bash ends together with what was interrupted.
+LOOP = r"""stty -echo; trap : INT; s=0
 printf '\036'
 while IFS= read -r line; do eval "(exit $s)"$'\n'"$line"; s=$?; printf '\036'; done"""
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds to wait for what has to come."""
 
 
@@ -63,6 +65,7 @@ def readPage(text: str) -> Iterator[Step]:
     """What happens on a page, in order."""
     where = "main"
     isTyped = False
+    file = ""
     lines = text.splitlines()
     for at, line in enumerate(lines):
         comment, block = _COMMENT.fullmatch(line), _BLOCK.fullmatch(line)
@@ -70,29 +73,33 @@ def readPage(text: str) -> Iterator[Step]:
             yield Step("interrupt", comment[2], "", "")
         elif comment and comment[1] == "end":
             yield Step("end", comment[2], "", "")
+        elif comment and comment[1] == "file":
+            file = comment[2]
         elif comment:
             where, isTyped = comment[2], comment[1] == "typing"
         elif block:
-            shown = _indented(lines[at + 1 :])
-            if isTyped:
+            shown = _indented(lines[at + 1 :], len(block[1]) + 4)
+            if file:
+                yield Step("file", where, file, "\n".join(shown) + "\n")
+            elif isTyped:
                 yield from (Step("type", where, line, "") for line in shown)
             else:
-                yield from _steps(block[1], where, shown)
-            where, isTyped = "main", False
+                yield from _steps(block[2], where, shown)
+            where, isTyped, file = "main", False, ""
 
 
-def _indented(lines: list[str]) -> list[str]:
+def _indented(lines: list[str], width: int) -> list[str]:
     block: list[str] = []
     for line in lines:
-        if line and not line.startswith("    "):
+        if line and not line.startswith(" " * width):
             break
-        block.append(line[4:])
+        block.append(line[width:])
     return "\n".join(block).strip("\n").splitlines()
 
 
 def _steps(language: str, where: str, lines: list[str]) -> Iterator[Step]:
     name = _FILE.fullmatch(lines[0])
-    if language == "python" and name:
+    if language in _FILES and name:
         yield Step("file", where, name[1], "\n".join(lines) + "\n")
     elif language == "text":
         yield Step("see", where, "", "\n".join(lines) + "\n")
@@ -103,8 +110,8 @@ def _steps(language: str, where: str, lines: list[str]) -> Iterator[Step]:
             yield Step("run", where, typed, f"{printed}\n" if printed else "")
 
 
-def makeCommands(folder: Path) -> None:
-    """Put the commands that the page uses into a folder, as if this package were installed."""
+def makeCommands(folder: Path, python: str = sys.executable) -> None:
+    """Put the commands that the page uses into a folder, as if this package were installed for that interpreter."""
     folder.mkdir()
     for name, code in (
         ("python", ""),
@@ -114,7 +121,7 @@ def makeCommands(folder: Path) -> None:
         file = folder / name
         if name == "twistd":
             code = '-c "from twisted.scripts.twistd import run; run()"'
-        file.write_text(f'#!/bin/sh\nexec "{sys.executable}" {code} "$@"\n')
+        file.write_text(f'#!/bin/sh\nexec "{python}" {code} "$@"\n')
         file.chmod(0o755)
 
 
@@ -126,7 +133,8 @@ class Shell(ProcessProtocol):
     """
 
     def __init__(self, folder: Path, commands: Path) -> None:
-        self.ended: Deferred[None] = Deferred()
+        self._hasEnded = False
+        self._ended: Deferred[None] | None = None
         self._unseen = ""
         self._wanted: tuple[re.Pattern[str], Deferred[None]] | None = None
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("JETCTL_")}
@@ -184,6 +192,12 @@ class Shell(ProcessProtocol):
         """Press Ctrl-D."""
         self.process.write(b"\x04")
 
+    async def wait(self, seconds: float) -> None:
+        """Wait for its end."""
+        if not self._hasEnded:
+            self._ended = Deferred()
+            await self._ended.addTimeout(seconds, reactor)
+
     @property
     def unseen(self) -> str:
         """What was printed that nobody waited for."""
@@ -191,4 +205,7 @@ class Shell(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:
         """Nothing more will come."""
-        self.ended.callback(None)
+        self._hasEnded = True
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended.callback(None)

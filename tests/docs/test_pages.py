@@ -10,7 +10,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from .sessions import ROOT
 
-PAGES = sorted({*ROOT.glob("*.rst"), *ROOT.glob("docs/**/*.rst"), ROOT / "benchmarks" / "README.rst"})
+PAGES = sorted(
+    {
+        *ROOT.glob("*.rst"),
+        *ROOT.glob("docs/**/*.rst"),
+        ROOT / "benchmarks" / "README.rst",
+        ROOT / "deploy" / "README.rst",
+    }
+)
 
 QUIET = {"report_level": 5, "halt_level": 2, "syntax_highlight": "none", "file_insertion_enabled": False}
 """What is wrong is raised; nothing is printed."""

@@ -3,75 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 from typing import Any, cast
-
-from twisted.internet.error import ProcessExitedAlready
-from twisted.trial.unittest import TestCase
 
 from jetjstp import jet
 
-from .sessions import END, ROOT, Shell, Step, makeCommands, reactor, readPage
-
-LOGGING = frozenset({"daemon", "seed"})
-"""Terminals that show a log, of which a page has the first lines only."""
-
-
-class PageTestCase(TestCase):
-    """Tests that do what a page says."""
-
-    timeout = 120.0
-
-    def setUp(self) -> None:
-        """An empty folder, and no terminals yet."""
-        self.folder = Path(self.mktemp()).resolve()
-        self.folder.mkdir(parents=True)
-        self.commands = self.folder.with_suffix(".bin")
-        makeCommands(self.commands)
-        self.shells: dict[str, Shell] = {}
-
-    async def shell(self, name: str) -> Shell:
-        """The terminal of that name."""
-        if name not in self.shells:
-            shell = self.shells[name] = Shell(self.folder, self.commands)
-            self.addCleanup(self.end, shell)
-            await shell.see(END)
-        return self.shells[name]
-
-    async def end(self, shell: Shell) -> None:
-        """See to it that a shell and what runs in it are gone."""
-        shell.interrupt()
-        shell.process.closeStdin()
-        try:
-            shell.process.signalProcess("HUP")
-        except ProcessExitedAlready:
-            return
-        await shell.ended
-
-    async def perform(self, steps: list[Step]) -> None:
-        """The files do, and the terminals show, what a page says, and nothing else."""
-        for at, step in enumerate(steps, 1):
-            if step.what == "file":
-                (self.folder / step.name).write_text(step.text, "utf-8")
-                continue
-            shell = await self.shell(step.where)
-            if step.what == "type":
-                shell.type(step.name)
-            elif step.what == "end":
-                shell.endInput()
-            elif step.what == "interrupt":
-                shell.interrupt()
-                if any(later.where == step.where for later in steps[at:] if later.what == "run"):
-                    await shell.see(END)
-            elif step.what == "see":
-                await shell.see(step.text)
-            else:
-                shell.type(step.name)
-                # What the other terminals run does not end by itself.
-                await shell.see(step.text + (END if step.where == "main" else ""))
-        for name, shell in self.shells.items():
-            if name not in LOGGING:
-                self.assertEqual(shell.unseen, "", name)
+from .performing import PageTestCase
+from .sessions import END, ROOT, reactor, readPage
 
 
 class TutorialTests(PageTestCase):
