@@ -40,6 +40,10 @@ class UsersFile(NamedTuple):
     users: dict[str, Any]
     groups: dict[str, Any] | None
 
+    def __repr__(self) -> str:
+        """Without passwords."""
+        return f"<UsersFile of {len(self.users)} users, {len(self.groups or ())} groups with rules>"
+
 
 def loadUsersFile(path: str | os.PathLike[str]) -> UsersFile:
     """

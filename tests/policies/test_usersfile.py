@@ -190,6 +190,11 @@ class GroupsTests(LoadUsersTestCase):
             self.assertEqual(content.groups, GROUPS)
             self.assertEqual(loadUsers(path), users)
 
+    def test_secret(self) -> None:
+        """What is shown of a file that was read has no password."""
+        content = loadUsersFile(self.write(json.dumps({"users": {"joe": {"password": "s3cret"}}, "groups": GROUPS})))
+        self.assertNotIn("s3cret", repr(content))
+
     def test_without(self) -> None:
         """Without them a file says so."""
         for text in ("{}", '{"users": {}}'):
