@@ -69,6 +69,7 @@ class Guest:
     One session.
 
     @ivar identity: Who it is; L{None} before that is known, and for somebody without rights of his own.
+    @ivar sessionId: Of the session, which is a secret.
     @ivar memory: What is kept in the session.
     @ivar lastFetch: How many ids were made up for fetches that came without.
     """
@@ -81,6 +82,7 @@ class Guest:
         """
         assert connection.session is not None
         self.connection = connection
+        self.sessionId = connection.session.id
         self.identity: Identity | None = None
         self.memory = Memory(connection.session)
         self.lastFetch = 0
@@ -189,6 +191,13 @@ class Guest:
             return
         self._isIdentifying = True
         self._host.identify(user).addCallbacks(self._identified, self._unidentified)
+
+    def follow(self, other: Guest) -> None:
+        """Be the same session as another, which ends, at another server: what that owns is added again."""
+        if other._receiver is not None:
+            other._keep(other._receiver)
+        self._kept.update(other._kept)
+        other.end()
 
     def _beginAnew(self) -> None:
         self._timer = None
