@@ -361,6 +361,32 @@ class OwnerTests(BusTestCase):
             self.owning.take(), [("notAdded", "s", [-32602, "Invalid params", {"pathAlreadyExists": "s"}])]
         )
 
+    def test_tooMuch(self) -> None:
+        """What is kept for owners that are away counts, too; if it is too much, they are told that it is lost."""
+        self.busOptions = {"awayBytes": 1000}
+        self.setUp()
+        self.owning.call("add", {"path": "t", "value": "x" * 1000})
+        self.owning.lose()
+        self.advance(14)
+        self.assertEqual(self.told(), [("add", "t")])
+        self.advance(1)
+        self.memory.flush()
+        self.assertEqual(len(self.told()), 4)
+        self.assertEqual((len(self.daemon.peers), self.bus.pool.size), (1, 0))
+        self.owning.comeBack()
+        self.assertEqual(self.owning.take(), [("elementsLost",)])
+
+    def test_letGoTwice(self) -> None:
+        """What was not added again yet when the daemon lets go once more is added later."""
+        self.owning.lose()
+        self.advance(15)
+        [guest] = self.bus._guests.values()
+        guest.returned()
+        assert guest._link is not None
+        guest._link.abort()
+        self.advance(2)
+        self.assertEqual(self.told()[3:], [("add", "s"), ("add", "m"), ("add", "r")])
+
     def test_many(self) -> None:
         """Elements that were not removed yet when their owner is back stay."""
         for number in range(1000):
