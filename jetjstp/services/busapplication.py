@@ -95,6 +95,7 @@ class BusApplication:
         self._policy: Any = policy
         self._expressionBytes = expressionBytes
         self._guests: dict[Connection, Guest] = {}
+        self._sessions: dict[str, Guest] = {}
         self._serving: list[tuple[Server, Callable[[Connection], None]]] = []
         methods: dict[str, Callable[..., Any]] = {
             "info": self._info,
@@ -128,12 +129,16 @@ class BusApplication:
             welcome(connection)
 
     def _welcome(self, connection: Connection, server: Server) -> None:
-        guest = self._guests.get(connection)
-        if guest is None:
-            guest = self._guests[connection] = Guest(self, connection, partial(server.endSession, connection))
-            guest.begin()
-        else:
+        guest, session = self._guests.get(connection), connection.session
+        if guest is not None:
             guest.returned()
+        elif session is not None:
+            guest = Guest(self, connection, partial(server.endSession, connection))
+            elsewhere = self._sessions.get(session.id)
+            if elsewhere is not None:  # at another of our servers, with the same storage
+                guest.follow(elsewhere)
+            self._guests[connection] = self._sessions[session.id] = guest
+            guest.begin()
 
     def recheck(self) -> int:
         """
@@ -195,6 +200,8 @@ class BusApplication:
     def left(self, guest: Guest) -> None:
         """A session is over."""
         self._guests.pop(guest.connection, None)
+        if self._sessions.get(guest.sessionId) is guest:
+            del self._sessions[guest.sessionId]
 
     # What clients call
 

@@ -69,6 +69,7 @@ class Guest:
     One session.
 
     @ivar identity: Who it is; L{None} before that is known, and for somebody without rights of his own.
+    @ivar sessionId: Of the session, which is a secret.
     @ivar memory: What is kept in the session.
     @ivar lastFetch: How many ids were made up for fetches that came without.
     """
@@ -81,6 +82,7 @@ class Guest:
         """
         assert connection.session is not None
         self.connection = connection
+        self.sessionId = connection.session.id
         self.identity: Identity | None = None
         self.memory = Memory(connection.session)
         self.lastFetch = 0
@@ -190,6 +192,13 @@ class Guest:
         self._isIdentifying = True
         self._host.identify(user).addCallbacks(self._identified, self._unidentified)
 
+    def follow(self, other: Guest) -> None:
+        """Be the same session as another, which ends, at another server: what that owns is added again."""
+        if other._receiver is not None:
+            other._keep(other._receiver)
+        self._kept.update(other._kept)
+        other.end()
+
     def _beginAnew(self) -> None:
         self._timer = None
         self.begin()
@@ -238,7 +247,7 @@ class Guest:
 
     def _fetchAgain(self, link: BusLink, id: str, expression: dict[str, Any]) -> None:
         def settled(result: bytes | None, error: RemoteError | None) -> None:
-            if error is not None and not self._isOver and self._link is link:
+            if error is not None and self._link is link:
                 self.memory.forget(id)
                 link.tell("fetchEnded", b"[%b,%b]" % (id.encode(), encodeList(error.toList())))
 
@@ -256,14 +265,14 @@ class Guest:
         self._isAway = True
         self._cancelTimer()
         # Their answers reach nobody: the client is told that they are lost.
-        for asked in self._pending.values():
+        for asked in list(self._pending.values()):
             if not asked.answer.called:
                 asked.answer.callback(b"null")
         if self._receiver is None or self._link is None:
             return
         self._link.away()
-        self._holdAway()
         self._timer = self._host.clock.callLater(self._host.grace, self._withdraw)
+        self._holdAway()
 
     def _holdAway(self) -> None:
         """What is held for it counts together with what is held for others who are away."""
@@ -275,12 +284,13 @@ class Guest:
     def _withdraw(self) -> None:
         """It has been away for too long: what it owns goes, for now."""
         self._timer = None
-        if self._receiver is None or not self._receiver.client.elements:
+        receiver = self._receiver
+        if receiver is None or not receiver.client.elements:
             return
         self._isWithdrawn = True
-        self._keep(self._receiver)
+        self._keep(receiver)
+        receiver.withdraw(lambda: self._isWithdrawn)
         self._holdAway()
-        self._receiver.withdraw(lambda: self._isWithdrawn)
 
     def _keep(self, receiver: JetReceiver) -> None:
         for path, element in receiver.client.elements.items():
@@ -309,13 +319,17 @@ class Guest:
         assert self._receiver is not None
         for path, content in kept.items():
             if path not in self._receiver.client.elements:
-                self._quietly(self.ask("add", content, self._notAdded(path)))
+                self._quietly(self.ask("add", content, self._addedAgain(path, content)))
 
-    def _notAdded(self, path: str) -> Settled:
+    def _addedAgain(self, path: str, content: bytes) -> Settled:
         link = self._link
 
         def settled(result: bytes | None, error: RemoteError | None) -> None:
-            if error is not None and link is not None and self._link is link and not self._isOver:
+            if error is None:
+                return
+            if link is None or self._link is not link:  # the core has let go of us before it came to that
+                self._kept[path] = content
+            else:
                 link.tell("notAdded", encodeList([path, error.toList()]))
 
         return settled
@@ -350,15 +364,15 @@ class Guest:
         if receiver is None or link is None:
             return
         self._cancelTimer()
-        if isKept:
-            self._keep(receiver)
-        else:
-            self._kept.clear()
         link.end()
         receiver.release()
         if self._calls is not None:
             self._calls.forget()
         self._failPending(trouble(reason))
+        if isKept:
+            self._keep(receiver)
+        else:
+            self._kept.clear()
         receiver.linkLost(reason)
 
     def _cancelTimer(self) -> None:

@@ -21,12 +21,15 @@ __all__ = ["INTERFACE", "BusLink", "Telling"]
 INTERFACE = "jet"
 """Of our application, and of the one that a client may offer."""
 
-MOST_MESSAGES = 4096
-"""Messages that a session keeps for the bus, unless its limits allow for few: enough for 40,000 a second over a way of
-100 milliseconds."""
+SHARE = 8
+"""Which part of what a session may keep is used for messages that are on their way: while its client is away, nothing
+that would end it may be put into it."""
 
 MOST_BYTES = 512 * 1024
-"""Bytes of them; one more message may go beyond that."""
+"""Bytes of them, at most; one message may go beyond that."""
+
+ASK = 8
+"""Which part of that is sent before it is asked for an acknowledgement, so that little is kept for who takes all."""
 
 
 class Telling(NamedTuple):
@@ -77,8 +80,8 @@ class BusLink:
         self.isPaused = False
         self._connection = connection
         self._user = user
-        self._mostMessages = max(1, min(limits.bufferMessages // 8, MOST_MESSAGES))
-        self._mostBytes = max(1, min(limits.bufferBytes // 8, MOST_BYTES))
+        self._mostMessages = max(1, limits.bufferMessages // SHARE)
+        self._mostBytes = max(1, min(limits.bufferBytes // SHARE, MOST_BYTES))
         self._held: deque[bytes | Telling] = deque()
         self._isAway = False
         self._isClosed = False
@@ -209,7 +212,7 @@ class BusLink:
         if session is None or self._isAway or self._isClosed:
             return
         if not self._isAsking and (
-            2 * session.buffered >= self._mostMessages or 2 * session.bufferBytes >= self._mostBytes
+            ASK * session.buffered >= self._mostMessages or ASK * session.bufferBytes >= self._mostBytes
         ):
             self._isAsking = True
             # However it ends, all that was sent before is acknowledged, or there is no session any more.

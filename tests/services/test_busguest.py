@@ -13,9 +13,11 @@ from jetjstp.interfaces import Identity
 from jetjstp.jet.elements import Element
 from jetjstp.jet.requests import Access
 from jetjstp.jstp.server import Server
+from jetjstp.services import jsontomdsf
 from jetjstp.services.busapplication import BusApplication
 from jetjstp.services.busguest import contentOf
 from jetjstp.storage.memory import SimpleSessionStorageProvider
+from tests.jstp.clientends import StreamClient
 from tests.services.bussetting import BusClient, BusTestCase
 
 
@@ -199,6 +201,27 @@ class AwayTests(BusTestCase):
         values = [notification["value"] for _, _, notification in told[:restarted]]
         self.assertEqual(values, [f"{value:>10000}" for value in range(len(values))])
 
+    def test_tooLong(self) -> None:
+        """A value that is too long is left out; a window that is too long even so ends its fetch."""
+        self.patch(jsontomdsf, "LONGEST", 300)
+        self.fetch()
+        self.change(self.states, "a", "x" * 300)
+        omitted = {"path": "a", "event": "change", "omitted": "too long for JSTP"}
+        self.assertEqual(self.reader.take(), [("notification", "f", omitted)])
+        self.reader.call("fetch", "s", {"sort": {"byPath": True}})
+        self.reader.take()
+        many = self.owner(**{f"path{number}": "" for number in range(10)})
+        self.reader.lose()
+        self.reader.comeBack()
+        self.reader.call("unfetch", "f")
+        self.reader.call("fetch", "s", {"sort": {"byPath": True}})
+        error = [-32603, "Internal error", {"message": "too long for JSTP"}]
+        self.assertEqual(self.reader.take()[-1], ("fetchEnded", "s", error))
+        self.change(many, "path1", 2)
+        self.assertEqual(self.reader.take(), [])
+        [served] = self.memory.server.getClientsArray()
+        self.assertEqual(dict(served.session or {}), {})
+
     def test_transportReplaced(self) -> None:
         """A client that comes back before its loss was noticed misses nothing, either."""
         self.fetch()
@@ -338,6 +361,32 @@ class OwnerTests(BusTestCase):
             self.owning.take(), [("notAdded", "s", [-32602, "Invalid params", {"pathAlreadyExists": "s"}])]
         )
 
+    def test_tooMuch(self) -> None:
+        """What is kept for owners that are away counts, too; if it is too much, they are told that it is lost."""
+        self.busOptions = {"awayBytes": 1000}
+        self.setUp()
+        self.owning.call("add", {"path": "t", "value": "x" * 1000})
+        self.owning.lose()
+        self.advance(14)
+        self.assertEqual(self.told(), [("add", "t")])
+        self.advance(1)
+        self.memory.flush()
+        self.assertEqual(len(self.told()), 4)
+        self.assertEqual((len(self.daemon.peers), self.bus.pool.size), (1, 0))
+        self.owning.comeBack()
+        self.assertEqual(self.owning.take(), [("elementsLost",)])
+
+    def test_letGoTwice(self) -> None:
+        """What was not added again yet when the daemon lets go once more is added later."""
+        self.owning.lose()
+        self.advance(15)
+        [guest] = self.bus._guests.values()
+        guest.returned()
+        assert guest._link is not None
+        guest._link.abort()
+        self.advance(2)
+        self.assertEqual(self.told()[3:], [("add", "s"), ("add", "m"), ("add", "r")])
+
     def test_many(self) -> None:
         """Elements that were not removed yet when their owner is back stay."""
         for number in range(1000):
@@ -369,6 +418,33 @@ class OwnerTests(BusTestCase):
         self.assertEqual(answers[2]["error"]["code"], -32001)
         self.assertEqual(answers[3]["result"], True)
         self.assertEqual(asked, [3])
+
+
+class ServersTests(BusTestCase):
+    """One bus at two servers, with one storage."""
+
+    def makeServer(self, clock: Clock) -> Server:
+        self.serverOptions = {"sessionStorageProvider": SimpleSessionStorageProvider(reactor=clock)}
+        return super().makeServer(clock)
+
+    def test_moved(self) -> None:
+        """A session that comes to the other server takes along what it owns, and begins anew."""
+        client = self.client()
+        client.call("add", {"path": "a", "value": 1})
+        client.call("fetch", "f", {})
+        client.take()
+        session = client.connection.session
+        assert session is not None
+        client.lose()
+        other = jstp.net.createServer([self.bus.application], reactor=self.memory.clock, **self.serverOptions)
+        self.bus.serve(other)
+        moved = StreamClient(other.factory)
+        self.assertIn("ok", moved.restore(session.id, session.receivedCount, "jet"))
+        self.memory.flush()
+        restarted, told = moved.rest()
+        self.assertTrue(restarted.endswith('restarted:["f"]}'), restarted)
+        self.assertIn('notification:["f",{"path":"a","event":"add","value":1}]', told)
+        self.assertEqual(len(self.daemon.peers), 1)
 
 
 class StorageTests(BusTestCase):
