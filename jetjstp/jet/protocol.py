@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import assert_never
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -33,15 +32,8 @@ SPILL = 1024 * 1024
 MOST_DROPS = 20
 """Lines about peers that were dropped, in ten seconds."""
 
-RESET = str(ConnectionLost()).rstrip(".")
-
-ORDERLY = frozenset({str(ConnectionDone()), str(ConnectionAborted())})
-"""
-Reasons for the end of a connection that nobody has to be told of: the peer has ended it, or we have, and said why.
-"""
-
 CLOSED = "closed with "
-"""The same of a WebSocket; if we have closed it, the link has said why."""
+"""How reasons of WebSocket links begin that have said in the log why they end."""
 
 
 def userOf(client: Client) -> str | None:
@@ -118,9 +110,10 @@ class JetReceiver:
 
     def linkLost(self, reason: str) -> None:
         server = self._server
-        if not (reason in ORDERLY or reason.startswith((CLOSED, RESET))):
+        ownReason = getattr(self._link, "ownReason", None)  # links of others need not have it
+        if ownReason is not None and not ownReason.startswith(CLOSED):
             client = self.client
-            server.drops.tell("dropped", peer=client.id, address=client.address, user=userOf(client), reason=reason)
+            server.drops.tell("dropped", peer=client.id, address=client.address, user=userOf(client), reason=ownReason)
         # As in node-jet: first the event, then what the peer owned goes.
         server.tell("disconnect", self.peer)
         server.bus.lost(self.client, server.driver.now())

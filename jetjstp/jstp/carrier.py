@@ -21,6 +21,7 @@ from jetjstp.jstp.line import Line
 from jetjstp.jstp.mdsf import MDSFSyntaxError, decodeMessage
 from jetjstp.jstp.messages import Message, Rejected, withoutSecrets
 from jetjstp.jstp.recording import Recorder
+from jetjstp.loglines import tell
 
 __all__ = ["Carrier", "Home"]
 
@@ -523,7 +524,7 @@ class Carrier(Emitter):
         line = self.line
         if line is not None and not self._isLost:
             self._isLost = True  # we are told of the end later, and until then nothing more is to pile up
-            self._log.info("{connection} is ended: {reason}", connection=self, reason=reason)
+            tell(self._log, "dropped", connection=self.id, address=self.remoteAddress, reason=reason)
             self._keepOwed(line)
             line.link.abort()
 

@@ -369,7 +369,7 @@ class Server(Emitter):
     def failed(self, connection: Connection, error: Exception) -> None:
         """The client broke a rule. What it may not send, as opposed to what cannot be read, was observed already."""
         if isinstance(error, Rejected) or not self.emit("connectionError", error, connection):
-            self._drops.tell("dropped", client=connection.id, address=connection.remoteAddress, reason=str(error))
+            self._drops.tell("dropped", connection=connection.id, address=connection.remoteAddress, reason=str(error))
 
     def observed(self, connection: Connection, name: str, args: tuple[Any, ...]) -> None:
         """Something went over a connection."""
@@ -379,7 +379,7 @@ class Server(Emitter):
         """Too much waits for a client that is away."""
         self._drops.tell(
             "dropped",
-            client=connection.id,
+            connection=connection.id,
             address=connection.remoteAddress,
             reason="too much waits for its session, which is forgotten",
         )

@@ -97,6 +97,11 @@ class Lifetime:
         except Exception:
             self._log.failure("the receiver of {address} failed when its link was lost", address=self.address)
 
+    @property
+    def ownReason(self) -> str | None:
+        """Why we have ended the connection; L{None} if it was not us, or without a reason."""
+        return self._endReason
+
     def _end(self) -> None:
         """No message goes through any more, in either direction."""
         self.isLive = False

@@ -132,7 +132,9 @@ def reasonOf(error: BaseException | None) -> str:
     if isinstance(error, CannotListenError):
         return reasonOf(error.socketError) if isinstance(error.socketError, OSError) else str(error.socketError)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+        # Of a link, which is how UNIX sockets are locked, the second name is the one that was to be made.
+        name = error.filename2 or error.filename
+        return f"{error.strerror}: {name}" if name else error.strerror
     if isinstance(error, ValueError | OverflowError):
         return str(error).rstrip(".")
     return f"{type(error).__name__}: {error}"

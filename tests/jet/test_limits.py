@@ -365,6 +365,16 @@ class ConnectionTests(LimitTestCase):
         self.assertIn("192.0.2.2", line)
         self.assertServed(other)
 
+    def test_tooLong(self) -> None:
+        """Who sends a message that is too long is dropped, with a line; of who leaves by itself the log has nothing."""
+        peer, other = self.start(message=50), self.memory.connect()
+        with capturedLogs() as logs:
+            peer.sendText("x" * 51)
+            other.disconnect()
+        self.assertFalse(peer.connected)
+        (line,) = map(formatEvent, logs)
+        self.assertRegex(line, r'^dropped: peer=\d+ address=192\.0\.2\.\d+ reason=".*51.*"$')
+
     def test_failedLogins(self) -> None:
         """The last wrong login that a connection may have is answered, and ends it; right ones do not count."""
         peer, other = self.start(failedLogins=3), self.memory.connect()

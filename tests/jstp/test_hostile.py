@@ -157,7 +157,7 @@ class MemoryTests(ServerTestCase):
             pair.connection.callMethod("i", "later").addErrback(lambda _: None)
         pair.settle()
         lines: list[Any] = []
-        pair.served._log = type("Lines", (), {"info": lambda self, *args, **values: lines.append(args)})()
+        pair.served._log = type("Lines", (), {"emit": lambda self, *args, **values: lines.append(args)})()
         for answer in answers:
             answer.callback("x" * 100_000)
         self.assertEqual(len(lines), 1)
