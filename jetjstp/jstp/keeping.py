@@ -6,7 +6,7 @@ Sessions whose clients may come back: at hand for a while, and in the storage
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from uuid import uuid4
 
@@ -32,6 +32,9 @@ Durability = Literal["handover", "always"]
 
 RECORDING_INTERVAL = 1.0
 """Seconds between records of what is not recorded at once."""
+
+SLICE = 0.005
+"""Seconds for which sessions are recorded before others have their turn."""
 
 
 class _Away:
@@ -410,12 +413,18 @@ class Keeping:
         return isOurs if recording is None else recording.addCallback(lambda _: self.isOurs(connection))
 
     def _recordAll(self) -> None:
+        self._recordSlice(iter(list(self._known.values())), False)
+
+    def _recordSlice(self, connections: Iterator[Connection], isNeeded: bool) -> None:
         self._tick = None
-        isNeeded = False
-        for connection in list(self._known.values()):
+        end = self._clock.seconds() + SLICE
+        for connection in connections:
             if connection.recorder is not None:
                 isNeeded = True
                 self.watch(connection.recorder.record())
+                if self._clock.seconds() >= end:
+                    self._tick = self._clock.callLater(0, self._recordSlice, connections, isNeeded)
+                    return
         if isNeeded and not self._isClosed:
             self._tick = self._clock.callLater(RECORDING_INTERVAL, self._recordAll)
 

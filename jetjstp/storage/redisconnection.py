@@ -35,7 +35,7 @@ MOST_BYTES_WAITING = 64 * 1024 * 1024
 LEAVING = ("READONLY", "LOADING", "MASTERDOWN")
 """Answers of a server that was another one's replica all the time, or is by now: the address may lead to that one."""
 
-PROBES = (b"probe:1", b"probe:2")
+PROBES = (b"jetjstp:probe:1", b"jetjstp:probe:2")
 """Keys that nobody has: to delete them shows whether the server may be written to, and is no part of a cluster."""
 
 

@@ -87,13 +87,13 @@ class SessionFile:
         self._lifetime, self._abandonedLifetime = lifetimes
         self._path = path
         _checkKind(path)
-        self._identities = [_identity(path)]
+        self._identities: list[tuple[int, int] | None] = []
         self._db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
         deadline = time.monotonic() + patience
         while True:
             try:
                 self._prepare(synchronous)
-                self._identities.append(_identity(f"{path}-wal"))
+                self._identities = self._present()
                 return
             except BaseException as error:
                 # Who makes the log, or takes it away, locks the others out, and SQLite does not wait for that.
@@ -141,7 +141,10 @@ class SessionFile:
     @property
     def isReplaced(self) -> bool:
         """Whether there is another file by now where this one was, or none: SQLite would not notice."""
-        return self._identities != [_identity(path) for path in (self._path, f"{self._path}-wal")]
+        return self._identities != self._present()
+
+    def _present(self) -> list[tuple[int, int] | None]:
+        return [_identity(path) for path in (self._path, f"{self._path}-wal")]
 
     @property
     def inTransaction(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import txaio
 from twisted.logger import capturedLogs, formatEvent
 
-from jetjstp.jstp import Application, Limits, Session, net, ws
+from jetjstp.jstp import Application, Limits, Session, SimpleSessionStorageProvider, net, ws
 from tests.jstp.clientends import StreamClient, WebSocketClient
 from tests.jstp.clusters import DurabilityTestCase
 from tests.jstp.servers import SeedStorage
@@ -199,6 +199,36 @@ class HandoverTests(DurabilityTestCase):
         other = StreamClient(self.serve("two", mode="handover").factory)
         self.assertEqual(other.restore(id)["ok"], 1)
         self.assertEqual(other.rest(), ['{event:[-1,"e"],echo:[1]}'])
+
+    def test_slices(self) -> None:
+        """Very many sessions are not recorded at one go: others have their turn in between."""
+        recorded: list[str] = []
+
+        class Busy(SimpleSessionStorageProvider):
+            """Takes long for each record."""
+
+            def record(self, id: str, epoch: int, entries: Any) -> None:
+                super().record(id, epoch, entries)
+                if not recorded:
+                    clock.callLater(0, recorded.append, "another")
+                recorded.append(id)
+                clock.rightNow += 0.003
+
+        clock = self.clock
+        busy = Busy(reactor=clock)
+        server = self.serve("one", busy, "handover")
+        clients = [StreamClient(server.factory) for _ in range(10)]
+        ids = [client.open() for client in clients]
+        for client in clients:
+            client.say("{ping:[1]}")
+        clock.advance(1)
+        self.assertEqual(recorded, [*ids[:2], "another", *ids[2:]])
+        clients[0].say("{ping:[2]}")
+        clock.advance(1)
+        self.assertEqual(recorded[11:], ids[:1])
+        self.servers.remove(server)
+        self.successResultOf(server.close())
+        busy.close()
 
     def test_twoAtATime(self) -> None:
         """Of two who ask for the same stored session at a time, the second finds what the first has done."""
