@@ -11,6 +11,8 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from jetjstp.rarefailures import logRarely
+
 __all__ = ["Emitter"]
 
 Listener = Callable[..., Any]
@@ -100,10 +102,10 @@ class Emitter:
             try:
                 result = entry.listener(*args)
             except Exception:
-                self.__failed(Failure(), name)
+                self.__failed(Failure(), entry.listener, name)
             else:
                 if result is not None:
-                    self.__watch(result, name)
+                    self.__watch(result, entry.listener, name)
         return True
 
     def __add(self, name: str, listener: _L | None, isOnce: bool) -> _L | Callable[[_L], _L]:
@@ -133,15 +135,20 @@ class Emitter:
         if self.__listeners is not None:
             self.__listeners[name] = tuple(other for other in self.__listeners[name] if other is not entry)
 
-    def __watch(self, result: object, name: str) -> None:
+    def __watch(self, result: object, listener: Listener, name: str) -> None:
         if isinstance(result, Coroutine):
             result = ensureDeferred(result)
         if isinstance(result, Deferred):
-            result.addErrback(self.__failed, name)
+            result.addErrback(self.__failed, listener, name)
 
-    def __failed(self, failure: Failure, name: str) -> None:
-        self.__log.failure(
-            "a listener to {event!r} of {emitter} failed", failure=failure, event=name, emitter=type(self).__name__
+    def __failed(self, failure: Failure, listener: Listener, name: str) -> None:
+        logRarely(
+            self.__log,
+            listener,
+            "a listener to {event!r} of {emitter} failed",
+            failure,
+            event=name,
+            emitter=type(self).__name__,
         )
 
     def __logError(self, args: tuple[object, ...]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from jetjstp.bounds import checkNumber
@@ -104,6 +105,8 @@ class LoginAttempts:
     @raise ValueError: The limit is not positive; TypeError if it is no number.
     """
 
+    _log = Logger()
+
     def __init__(self, limit: int = PER_MINUTE, reactor: IReactorTime | None = None) -> None:
         checkNumber("limit", limit, 1, sys.maxsize)
         if reactor is None:
@@ -169,10 +172,13 @@ class LoginAttempts:
 
         def checked(result: Any) -> None:
             place.running.pop(attempt, None)
-            if isinstance(result, Failure) and result.check(LoginFailed):
+            isWrong = isinstance(result, Failure) and result.check(LoginFailed) is not None
+            if isWrong:
                 self._failures.note(address, self._clock.seconds())
             if not outcome.called:
                 outcome.callback(result)
+            elif isinstance(result, Failure) and not isWrong:
+                self._log.failure("the login of somebody who has left could not be checked", failure=result)
             self._goOn(address, place)
 
         maybeDeferred(check, *args).addBoth(checked)

@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp.emitter import Emitter
+from jetjstp.rarefailures import FULL
 
 
 class Bell(Emitter):
@@ -193,3 +194,16 @@ class FailureTests(SynchronousTestCase):
         self.bell.emit("error", error)
         self.assertEqual(self.heard.calls, [(error,)])
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_failsAgainAndAgain(self) -> None:
+        """A listener that always fails does not fill the log, and the other listeners are told each time."""
+
+        def listener() -> None:
+            raise ZeroDivisionError
+
+        self.bell.on("ring", listener)
+        self.bell.on("ring", self.heard.listen)
+        for _ in range(10 * FULL):
+            self.bell.emit("ring")
+        self.assertEqual(len(self.heard.calls), 10 * FULL)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), FULL)

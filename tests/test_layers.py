@@ -34,6 +34,7 @@ LAYERS = {
     "jetjstp.loglines": 1,
     "jetjstp.jstp.mdsf": 1,
     "jetjstp.jstp.mdsf.*": 1,
+    "jetjstp.rarefailures": 1,
     "jetjstp.reachable": 1,
     # 2: what the messages mean
     "jetjstp.jet.daemonkinds": 2,

@@ -223,6 +223,15 @@ class LoginAttemptsTests(SynchronousTestCase):
         self.run_()
         self.assertEqual(len(self.checking), 2)
 
+    def test_goneAndBroken(self) -> None:
+        """A check that fails by a fault after who wanted it has left is logged, for nobody else hears of it."""
+        self.start(1)
+        login = self.run_()
+        login.cancel()
+        self.failureResultOf(login, CancelledError)
+        self.checking[0].errback(KeyError("away"))
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
     def test_neverDecided(self) -> None:
         """A check that takes more than a minute keeps nobody out any more; what comes of it is still told."""
         self.start(1)

@@ -17,6 +17,7 @@ from jetjstp.jet.jsontext import valueOf
 from jetjstp.jet.jsonvalues import encodeJson
 from jetjstp.jet.owning import Owning
 from jetjstp.jet.peererrors import BaseError, bodyOf
+from jetjstp.rarefailures import logRarely
 
 __all__ = ["Answering"]
 
@@ -80,7 +81,8 @@ class Answering:
 
     def _failed(self, failure: Failure, request: Invoke) -> None:
         if not failure.check(BaseError):
-            self._log.failure("the handler of {path!r} failed", failure=failure, path=request.path)
+            handler = request.content.content._handler
+            logRarely(self._log, handler, "the handler of {path!r} failed", failure, path=request.path)
         error = failure.value or RuntimeError("it failed without saying why")
         self._owning.failed(request, bodyOf(error, request.path))
         self._settle()

@@ -50,6 +50,8 @@ class Client:
     @ivar elements: What it owns, in the order of adding.
     @ivar elementBytes: How large that is; L{jetjstp.jet.elements.Elements} keeps count.
     @ivar fetches: What it fetches.
+    @ivar operands: Those of the rules of its fetches.
+    @ivar ruleBytes: The size of these rules.
     @ivar frames: The outbox, ready to be written. The list itself stays the same, fetches refer to it.
     @ivar backlog: What waits for as long as the link does not take more.
     @ivar behind: Whether everything has to pass the backlog.
@@ -81,6 +83,7 @@ class Client:
         "inbox",
         "kind",
         "name",
+        "operands",
         "pack",
         "parked",
         "pending",
@@ -88,6 +91,7 @@ class Client:
         "reading",
         "readingPaused",
         "routes",
+        "ruleBytes",
         "unheard",
     )
 
@@ -107,6 +111,8 @@ class Client:
         self.elements: dict[str, Element] = {}
         self.elementBytes = 0
         self.fetches: dict[FetchId, Fetch] = {}
+        self.operands = 0
+        self.ruleBytes = 0
         self.routes: dict[bytes, Route] = {}
         self.pending: set[Route] = set()
         self.pendingBytes = 0

@@ -77,6 +77,8 @@ class Fetches:
         self.end(client, id)
         fetch = self._make(client, text, rule)
         client.fetches[id] = fetch
+        client.operands += rule.operands
+        client.ruleBytes += rule.size
         self._elements.index.add(fetch)
         fetch.waiting = []
         client.busy = True
@@ -196,12 +198,15 @@ class Fetches:
         """End a fetch; nothing happens if there is none."""
         fetch = client.fetches.pop(id, None)
         if fetch is not None:
+            client.operands -= fetch.rule.operands
+            client.ruleBytes -= fetch.rule.size
             self._end(fetch)
 
     def endAll(self, client: Client) -> None:
         """End all fetches of a client that has left. At once they tell nothing more."""
         ended = list(client.fetches.values())
         client.fetches.clear()
+        client.operands = client.ruleBytes = 0
         for fetch in ended:
             fetch.end()
         if ended:

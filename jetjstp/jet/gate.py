@@ -15,11 +15,11 @@ from twisted.python.failure import Failure
 
 from jetjstp.causes import Cause
 from jetjstp.interfaces import IAuthPolicy, Identity, LoginFailed, MessageLink, UnknownUser, WrongPassword
-from jetjstp.jet.access import mayAccess
+from jetjstp.jet.access import Groups, mayAccess
 from jetjstp.jet.bus import Authenticate
 from jetjstp.jet.clients import Client
 from jetjstp.jet.errors import InvalidParams
-from jetjstp.jet.pathrules import UNRULED, PathRules
+from jetjstp.jet.pathrules import UNRULED, PathRights, PathRules
 from jetjstp.logins import LoginAttempts, TooManyLogins
 
 if TYPE_CHECKING:
@@ -173,10 +173,14 @@ class Gate:
         old = self._rules
         self._takeRules()
         dropped = 0
+        isOther: dict[Groups | None, bool] = {}  # there may be many peers of one user
         users: dict[str, list[tuple[Client, Proof]]] = {}
         asking: list[Deferred[int]] = []
         for client in list(self._server.receivers):
-            if _rightsOf(old, client) != _rightsOf(self._rules, client):
+            identity = client.identity
+            if identity not in isOther:
+                isOther[identity] = _rightsOf(old, identity) != _rightsOf(self._rules, identity)
+            if isOther[identity]:
                 dropped += self._drop(client, Cause.RIGHTS, "its rights are others now, by the path rules")
                 continue
             proof = self._proofs.get(client)
@@ -234,5 +238,5 @@ def _checked(identity: Identity) -> Identity:
     return identity
 
 
-def _rightsOf(rules: PathRules | None, client: Client) -> object:
-    return UNRULED if rules is None else rules.rightsOf(client.identity)
+def _rightsOf(rules: PathRules | None, identity: Groups | None) -> PathRights:
+    return UNRULED if rules is None else rules.rightsOf(identity)

@@ -40,6 +40,9 @@ class Limits:
     @ivar rule: The text of one fetch rule; it is evaluated for many elements.
     @ivar operands: With how many operands, and fields of values, one fetch rule may have each element compared: some
         tens of microseconds. Those of C{equalsOneOf} and C{equalsNotOneOf}, which are looked up, count as one.
+    @ivar operandsPerPeer: The same of all fetches of one peer: some milliseconds at an add, for everybody.
+    @ivar rulesPerPeer: The texts of all fetch rules of one peer; many short paths take some fifty times
+        that in the memory.
     @ivar connections: Peers at a time, over all listeners of one kind. There is no limit per address: half a
         factory may sit behind one.
     @ivar highWater: What may wait for a slow peer until changes are coalesced.
@@ -61,6 +64,8 @@ class Limits:
     pendingBytes: int = 64 * MEBIBYTE
     rule: int = 64 * 1024
     operands: int = 256
+    operandsPerPeer: int = 50_000
+    rulesPerPeer: int = 8 * MEBIBYTE
     connections: int = 50_000
     highWater: int = MEBIBYTE
     hardLimit: int = 64 * MEBIBYTE

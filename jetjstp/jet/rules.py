@@ -43,6 +43,8 @@ class Rule(NamedTuple):
     @ivar sort: L{None} unless sorted.
     @ivar coalesce: What a fetch says of slow connections: L{True} coalesces early, L{False} never.
     @ivar methods: Whether methods fit at all.
+    @ivar operands: With how many operands, and fields, an element may have to be compared.
+    @ivar size: Bytes of the text of a rule that is kept.
     """
 
     path: PathRule
@@ -50,6 +52,8 @@ class Rule(NamedTuple):
     sort: SortRule | None
     coalesce: bool | None
     methods: bool = True
+    operands: int = 0
+    size: int = 0
 
 
 EVERYTHING = Rule(PathRule(None), None, None, None)
@@ -73,7 +77,8 @@ def compileRule(members: dict[str, bytes], params: bytes, limit: int, operands: 
     operators = _object(members, "value", params)
     fields = _object(members, "valueField", params) or {}
     sort, kind = _sort(members, params)
-    if operands is not None and path.operands + _count(operators, fields) > operands:
+    count = path.operands + _count(operators, fields)
+    if operands is not None and count > operands:
         raise LimitExceeded("operands", operands)
     try:
         if operators:
@@ -87,7 +92,7 @@ def compileRule(members: dict[str, bytes], params: bytes, limit: int, operands: 
     if kind is not None:
         tests.append(compileField(kind.field, kind.rule) if kind.field else compileValue(kind.rule))
     coalesce = {b"true": True, b"false": False}.get(members.get("coalesce", _NULL))
-    return Rule(path, _all(tests), sort, coalesce)
+    return Rule(path, _all(tests), sort, coalesce, operands=count)
 
 
 def _count(operators: dict[str, Any] | None, fields: dict[str, Any]) -> int:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from jetjstp.jet.bus import Bus
     from jetjstp.jet.clients import Client
     from jetjstp.jet.fetching import FetchId
+    from jetjstp.jet.limits import Limits
 
 __all__ = ["OTHERS", "SERVICES"]
 
@@ -60,10 +61,11 @@ def _add(bus: Bus, client: Client, request: Add, message: bytes) -> None:
     path = params.path
     if len(path) > limits.path:
         raise LimitExceeded("path", limits.path)
-    if elements.find(path) is not None:
-        raise InvalidParams("pathAlreadyExists", path)
+    # First, so that nobody can find out like this what he may not see where he may not add either.
     if not bus.may(client.identity, _ADD, path, None):
         raise InvalidParams("noAccess", path)
+    if elements.find(path) is not None:
+        raise InvalidParams("pathAlreadyExists", path)
     if len(client.elements) >= limits.elementsPerPeer:
         raise LimitExceeded("elementsPerPeer", limits.elementsPerPeer)
     if len(elements) >= limits.elements:
@@ -229,10 +231,21 @@ def _fetch(bus: Bus, client: Client, request: Other, message: bytes) -> None:
     members = requireObject(message, request.params)
     params = request.params or b""
     id = _fetchId(members, params, bus.limits.fetchId)
-    rule = _rule(bus, client, members, params)._replace(methods=client.dialect.fetchesMethods)
-    if id not in client.fetches and len(client.fetches) >= bus.limits.fetchesPerPeer:
-        raise LimitExceeded("fetchesPerPeer", bus.limits.fetchesPerPeer)
+    rule = _rule(bus, client, members, params)._replace(methods=client.dialect.fetchesMethods, size=len(params))
+    _checkFetches(bus.limits, client, id, rule)
     _start(bus, client, request, client.dialect.success, id, members["id"], rule)
+
+
+def _checkFetches(limits: Limits, client: Client, id: FetchId, rule: Rule) -> None:
+    """See whether a peer may have one more fetch, or another one in place of what has this id."""
+    before = client.fetches.get(id)
+    if before is None and len(client.fetches) >= limits.fetchesPerPeer:
+        raise LimitExceeded("fetchesPerPeer", limits.fetchesPerPeer)
+    replaced = EVERYTHING if before is None else before.rule
+    if client.operands - replaced.operands + rule.operands > limits.operandsPerPeer:
+        raise LimitExceeded("operandsPerPeer", limits.operandsPerPeer)
+    if client.ruleBytes - replaced.size + rule.size > limits.rulesPerPeer:
+        raise LimitExceeded("rulesPerPeer", limits.rulesPerPeer)
 
 
 def _rule(bus: Bus, client: Client, members: dict[str, bytes], params: bytes) -> Rule:

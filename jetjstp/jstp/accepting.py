@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -18,12 +18,13 @@ from jetjstp.jstp.errors import ERR_APP_NOT_FOUND, ERR_AUTH_FAILED, RemoteError
 from jetjstp.jstp.messages import Message, Rejected, handshakeFailure, handshakeSuccess, numberOf
 from jetjstp.jstp.session import LARGEST, Session
 from jetjstp.jstp.signatures import checkTakes
+from jetjstp.rarefailures import logRarely
 
 if TYPE_CHECKING:
     from jetjstp.jstp.connection import Connection
     from jetjstp.jstp.server import Server
 
-__all__ = ["Accepting", "authenticate", "recognizer"]
+__all__ = ["Accepting", "authenticate", "recognizer", "rememberer"]
 
 ANONYMOUS = "anonymous"
 SESSION = "session"
@@ -52,10 +53,27 @@ def recognizer(policy: Any) -> Callable[..., Any] | None:
 
     @raise TypeError: It does not take these.
     """
-    method = None if isinstance(policy, type) else getattr(policy, "authenticateCertificate", None)
+    return _optional(policy, "authenticateCertificate", "connection", "application", "certificate")
+
+
+def rememberer(policy: Any) -> Callable[..., Any] | None:
+    """
+    What to ask whether a user is to get his session back: C{authenticateAgain(username)} of an object that has it.
+
+    @raise TypeError: It does not take that.
+    """
+    return _optional(policy, "authenticateAgain", "username")
+
+
+def _optional(policy: Any, name: str, *args: str) -> Callable[..., Any] | None:
+    method: Callable[..., Any] | None = None if isinstance(policy, type) else getattr(policy, name, None)
     if method is not None:
-        checkTakes("authenticateCertificate", method, "connection", "application", "certificate")
+        checkTakes(name, method, *args)
     return method
+
+
+class Unanswered(Exception):
+    """Whether a user is welcome is not known, so the client is to ask again later."""
 
 
 class Accepting:
@@ -154,7 +172,7 @@ class Accepting:
         if isinstance(error, RemoteError):
             self._refuse(error.toList())
         else:
-            self._log.failure("authPolicy failed", failure=failure)
+            logRarely(self._log, self._server.authenticate, "authPolicy failed", failure)
             self._refuse([ERR_AUTH_FAILED])
 
     def _admit(self, username: str | None) -> None:
@@ -199,8 +217,25 @@ class Accepting:
             self._find(application, id, received)
 
     def _verify(self, known: Connection, application: Application, id: str, received: int) -> None:
-        verifying = self._server.isOurs(known).addCallback(self._verified, known, application, id, received)
+        def welcomed(isWelcome: bool) -> Deferred[None] | None:
+            if isWelcome:
+                return self._server.isOurs(known).addCallback(self._verified, known, application, id, received)
+            self._refuse([ERR_AUTH_FAILED])
+            return None
+
+        verifying = self._isWelcome(known.session).addCallback(welcomed)
         self._server.watch(verifying.addErrback(self._broken))
+
+    def _isWelcome(self, session: Session | None) -> Deferred[bool]:
+        """Whether the user of a session may have it back."""
+        remember = self._server.remember
+        if remember is None or session is None or session.username is None:
+            return succeed(True)
+        return maybeDeferred(remember, session.username).addCallbacks(bool, self._unanswered)
+
+    def _unanswered(self, failure: Failure) -> bool:
+        self._log.failure("whether a user is still there could not be found out", failure=failure)
+        raise Unanswered
 
     def _verified(self, isOurs: bool, known: Connection, application: Application, id: str, received: int) -> None:
         if self._isVoid:
@@ -211,7 +246,13 @@ class Accepting:
             self._find(application, id, received)
 
     def _find(self, application: Application, id: str, received: int) -> None:
-        def found(session: Session | None) -> None:
+        def found(session: Session | None) -> Deferred[None]:
+            return self._isWelcome(session).addCallback(welcomed, session)
+
+        def welcomed(isWelcome: bool, session: Session | None) -> None:
+            if not isWelcome:
+                self._server.abandonRecording(self._connection)
+                session = None
             self._found(session, application, id, received)
 
         finding = self._server.findSession(self._connection, application, id, found)
@@ -269,7 +310,9 @@ class Accepting:
         self._connection.hangUp()
 
     def _broken(self, failure: Failure) -> None:
-        if failure.check(StorageUnavailable):
+        if failure.check(Unanswered):
+            self._server.abandonRecording(self._connection)
+        if failure.check(StorageUnavailable, Unanswered):
             # Without an answer: the client tries again, with the session that it has.
             if not self._isVoid:
                 self._isOver = True

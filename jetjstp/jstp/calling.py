@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from jetjstp.jstp.errors import ERR_CALLBACK_LOST, ERR_INTERNAL_API_ERROR, ERR_NO_HANDSHAKE_RESPONSE, RemoteError
 from jetjstp.jstp.mdsf.undefined import UNDEFINED
 from jetjstp.jstp.results import EncodedResults, Results
+from jetjstp.rarefailures import logRarely
 
 __all__ = ["Failed", "Outcome", "callEventHandler", "invoke"]
 
@@ -40,8 +41,8 @@ def invoke(
     """
     Call a method that a peer asks for.
 
-    Its exceptions end here: a L{RemoteError} is the answer, any other is logged, without the arguments, and answered
-    with C{ERR_INTERNAL_API_ERROR}.
+    Its exceptions end here: a L{RemoteError} is the answer, any other is logged, without the arguments and not too
+    often, and answered with C{ERR_INTERNAL_API_ERROR}.
 
     @param interface: For the log, just as C{name}.
     @return: What to answer; or a Deferred of it, which does not fail.
@@ -52,7 +53,7 @@ def invoke(
         raise
     except BaseException as error:
         # As Deferreds do: no method may end the connection, or the process.
-        return _errorOf(Failure(error), interface, name)
+        return _errorOf(Failure(error), method, interface, name)
     # The shortest way for what nearly every result is.
     if result is None:
         return []
@@ -61,7 +62,7 @@ def invoke(
     if isinstance(result, Coroutine):
         result = ensureDeferred(result)
     if isinstance(result, Deferred):
-        return result.addCallbacks(_resultsOf, _errorOf, errbackArgs=(interface, name))
+        return result.addCallbacks(_resultsOf, _errorOf, errbackArgs=(method, interface, name))
     return _resultsOf(result)
 
 
@@ -73,14 +74,14 @@ def _resultsOf(value: Any) -> Outcome:
     return list(value) if isinstance(value, Results) else [value]
 
 
-def _errorOf(failure: Failure, interface: str, name: str) -> Outcome:
+def _errorOf(failure: Failure, method: Callable[..., Any], interface: str, name: str) -> Outcome:
     error = failure.value
     if isinstance(error, RemoteError) and error.code not in _LOCAL:
         return Failed(error.toList())
     if isinstance(error, RemoteError):  # of a call that the method made itself: these are a matter of course
         _log.info("method {interface}.{name}: {error}", error=error, interface=interface, name=name)
         return Failed([ERR_INTERNAL_API_ERROR])
-    _log.failure("method {interface}.{name} failed", failure=failure, interface=interface, name=name)
+    logRarely(_log, method, "method {interface}.{name} failed", failure, interface=interface, name=name)
     return Failed([ERR_INTERNAL_API_ERROR])
 
 
@@ -89,7 +90,7 @@ def callEventHandler(
 ) -> None:
     """
     Tell a handler of an event. It may return anything, nobody waits for it; whatever it raises, or its Deferred or
-    coroutine fails with, is logged without the arguments.
+    coroutine fails with, is logged without the arguments, and not too often.
 
     @param interface: For the log, just as C{name}.
     """
@@ -102,11 +103,11 @@ def callEventHandler(
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        _logHandler(Failure(error), interface, name)
+        _logHandler(Failure(error), handler, interface, name)
         return
     if isinstance(result, Deferred):
-        result.addErrback(_logHandler, interface, name)
+        result.addErrback(_logHandler, handler, interface, name)
 
 
-def _logHandler(failure: Failure, interface: str, name: str) -> None:
-    _log.failure("the handler of event {interface}.{name} failed", failure=failure, interface=interface, name=name)
+def _logHandler(failure: Failure, handler: Callable[..., Any], interface: str, name: str) -> None:
+    logRarely(_log, handler, "the handler of event {interface}.{name} failed", failure, interface=interface, name=name)

@@ -28,6 +28,7 @@ from jetjstp.jstp.limits import Limits
 from jetjstp.jstp.messages import encodeList
 from jetjstp.jstp.proxies import RemoteProxy
 from jetjstp.jstp.session import Session
+from jetjstp.rarefailures import logRarely
 
 if TYPE_CHECKING:
     from jetjstp.jstp.clientside import ClientSide
@@ -374,7 +375,7 @@ class Connection(Carrier):
                 exchange.succeed(id, outcome)
         except Exception:
             # Values may have code of their own that says how they are sent.
-            self._log.failure("what a method gave cannot be sent")
+            logRarely(self._log, self._answer, "what a method gave cannot be sent", Failure())
             exchange.fail(id, [ERR_INTERNAL_API_ERROR])
 
     def inspected(self, exchange: Exchange, id: int, interface: Any) -> None:

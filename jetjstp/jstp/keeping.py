@@ -280,7 +280,7 @@ class Keeping:
         application: Application,
         id: str,
         isOnly: bool,
-        found: Callable[[Session | None], None],
+        found: Callable[[Session | None], Deferred[None]],
     ) -> Deferred[None]:
         """
         Look for a session that is stored. If several do for the same one, each has to be done before the next begins:
@@ -289,8 +289,8 @@ class Keeping:
         @param isOnly: Whether no other application is served: then sessions that do not say where they belong to, as
             npm's servers store them, can only belong to this one.
         @param found: Called with it; with L{None} if there is none, or it belongs to another application, or it is at
-            hand by now.
-        @return: Fires then; fails with what C{found} raises.
+            hand by now. It fires when it has decided.
+        @return: Fires then; fails as C{found} does.
         """
         search = self._searches.setdefault(id, DeferredLock())
 

@@ -117,7 +117,8 @@ def createServer(
         name of the user, now or later; a L{RemoteError} is the answer, whatever else it raises or gives is error 11.
         An object may also have C{authenticateCertificate}, which is asked for C{anonymous} if the client has a
         certificate that TLS has verified, of the connection, the application and the certificate
-        (C{cryptography.x509.Certificate}); there L{None} is nobody in particular.
+        (C{cryptography.x509.Certificate}); there L{None} is nobody in particular; and C{authenticateAgain}, which is
+        asked for C{session} whether the user of a session, by name, may have it back.
     @param sessionStorageProvider: An L{ISessionStorage<jetjstp.interfaces.ISessionStorage>}; sessions are kept in
         memory if not given.
     @param sessionDurability: L{None} to store a session when its connection is closed; C{"handover"} to record it every

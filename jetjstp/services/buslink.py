@@ -187,7 +187,9 @@ class BusLink:
             held.popleft()
             messages -= 1
             size -= len(frame)
-        if notifications:
+        if len(notifications) == 1:
+            self._connection.emitEncoded(INTERFACE, "notification", notifications[0])
+        elif notifications:
             self._connection.emitAllEncoded(INTERFACE, "notification", notifications)
         else:
             self._pass(held.popleft())

@@ -8,9 +8,9 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator, Sequence
 
-from prometheus_client import GCCollector, ProcessCollector
+from prometheus_client import GCCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from jetjstp import __version__
@@ -20,6 +20,11 @@ __all__ = ["PREFIX", "Exposition"]
 
 PREFIX = "jetjstp_"
 """What our names begin with."""
+
+OPEN_METRICS = "application/openmetrics-text"
+
+PLAIN = "text/plain; version=0.0.4; charset=utf-8"
+"""The older format, which everybody reads. Later versions differ in names that ours do not have."""
 
 
 class _OurCollector(Collector):
@@ -60,8 +65,11 @@ class Exposition:
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """
-        @param accept: The header C{Accept} of who asks; Prometheus asks for one of two formats there.
+        @param accept: The header C{Accept} of who asks: with OpenMetrics in it, as Prometheus sends it, that is what is
+            made.
         @return: The text and its content type.
         """
-        encode, contentType = choose_encoder(accept)
-        return encode(self._registry), contentType
+        # Not by choose_encoder of prometheus_client, which fails for versions that are no numbers.
+        if OPEN_METRICS in accept.lower():
+            return openmetrics.generate_latest(self._registry), openmetrics.CONTENT_TYPE_LATEST
+        return generate_latest(self._registry), PLAIN

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from jetjstp.jstp.applications import Application
     from jetjstp.jstp.connection import Connection
+    from jetjstp.jstp.server import Server
 
 __all__ = ["JstpLogins"]
 
@@ -33,7 +34,8 @@ class JstpLogins:
 
     A client that comes with a user and a password is that user. One that asks for nothing in particular and has a
     certificate is the user whom the policy knows by it; without a certificate it is nobody, as on any server. All else
-    is refused. An unknown user and a wrong password are refused alike.
+    is refused. An unknown user and a wrong password are refused alike. Who comes back to a session gets it if there is
+    such a user still, with a policy that has C{identify}.
 
     @param policy: Of which C{login} is enough.
     @param attempts: What counts wrong logins; give that of a daemon, C{Daemon.attempts}, to count with it. By default
@@ -80,6 +82,51 @@ class JstpLogins:
             _nameOf, self._certificateRefused, callbackArgs=(None,), errbackArgs=(connection.remoteAddress,)
         )
 
+    def authenticateAgain(self, username: str) -> Deferred[bool]:
+        """
+        Say whether somebody gets his session back.
+
+        @return: Fires with whether there is such a user still, as far as the policy can tell.
+        """
+        identify = getattr(self._policy, "identify", None)
+        if identify is None:
+            return succeed(True)
+        return maybeDeferred(identify, username).addCallbacks(lambda _: True, _isGone)
+
+    def recheck(self, server: Server) -> Deferred[int]:
+        """
+        Close the connections of users who are gone, after the users of the policy have changed. Their sessions are not
+        given back. What the others may do is the business of the applications.
+
+        @return: Fires with the number of connections; at once, unless the policy takes its time. A policy that fails
+            meanwhile is logged, and its users stay.
+        """
+        users: dict[str, list[Connection]] = {}
+        for connection in server.getClients():
+            if connection.username is not None:
+                users.setdefault(connection.username, []).append(connection)
+        asking = [
+            self.authenticateAgain(user).addCallback(self._close, connections).addErrback(self._unknown)
+            for user, connections in users.items()
+        ]
+        return gatherResults(asking).addCallback(sum)
+
+    def _close(self, isThere: bool, connections: list[Connection]) -> int:
+        if isThere:
+            return 0
+        for connection in connections:
+            self._log.info(
+                "JSTP client {id} at {address} is dropped: its user is gone",
+                id=connection.id,
+                address=connection.remoteAddress,
+            )
+            connection.close()
+        return len(connections)
+
+    def _unknown(self, failure: Failure) -> int:
+        self._log.failure("whether users have changed could not be found out; they stay as they are", failure=failure)
+        return 0
+
     def _certificateRefused(self, failure: Failure, address: str) -> None:
         failure.trap(LoginFailed)
         # The reason may name others, so it is not for the client.
@@ -94,6 +141,11 @@ class JstpLogins:
 def _nameOf(identity: Identity | None, user: str | None) -> str | None:
     """The policy knows a user without rights of his own by L{None}; he has logged in all the same."""
     return user if identity is None else identity.name
+
+
+def _isGone(failure: Failure) -> bool:
+    failure.trap(LoginFailed)
+    return False
 
 
 def _refused(failure: Failure) -> None:

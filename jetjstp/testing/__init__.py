@@ -16,6 +16,8 @@ wire is made up; daemon, links and framing are the real ones.
 
 L{MemoryServer} is the same for JSTP: a server and its clients; L{MemoryNetwork} carries nodes of smokesignal, and
 on L{MemoryDiscovery} nodes of tcpnet and daemons find each other.
+
+What a session storage has to pass is in L{jetjstp.testing.storages}.
 """
 
 from jetjstp.memorydiscovery import MemoryDiscovery

@@ -91,6 +91,28 @@ class PasswdTests(SynchronousTestCase):
         self.run_("joe")
         self.assertEqual(list(json.loads(self.file.read_text())), ["users", "joe"])
 
+    def test_groups(self) -> None:
+        """Groups and their rules beside the users, and what users have besides a password, stay as they are."""
+        groups = {"staff": {"add": ["home/{user}/*"]}, "*": {"fetch": ["public/*"]}}
+        pump = {"certificate": "pump-1", "auth": {"fetchGroups": ["staff"]}}
+        self.file.write_text(json.dumps({"groups": groups, "users": {"pump": pump}}))
+        self.run_("ann", "--fetch-groups", "staff")
+        self.run_("pump")
+        content = json.loads(self.file.read_text())
+        self.assertEqual(list(content), ["groups", "users"])
+        self.assertEqual(content["groups"], groups)
+        self.assertEqual(list(content["users"]), ["pump", "ann"])
+        self.assertPassword(content["users"]["pump"], "secret of pump")
+        self.assertEqual({**content["users"]["pump"], "password": 0}, {**pump, "password": 0})
+        self.run_("ann", "--delete")
+        self.assertEqual(json.loads(self.file.read_text())["groups"], groups)
+
+    def test_userWithCertificateNamedUsers(self) -> None:
+        """A user called users who has a certificate is no table of users."""
+        self.file.write_text('{"users": {"certificate": "x"}}')
+        self.run_("joe")
+        self.assertEqual(list(json.loads(self.file.read_text())), ["users", "joe"])
+
     def test_link(self) -> None:
         """A symbolic link stays one: what it points to is replaced."""
         link = self.folder / "link.json"
@@ -114,6 +136,7 @@ class PasswdTests(SynchronousTestCase):
             ("{", "not JSON"),
             ('[joe]\npassword = "x"', "not JSON"),
             ('{"joe": {"pasword": "x"}}', "pasword"),
+            ('{"users": {}, "groups": {"staff": {"ad": []}}}', "group 'staff': unknown right 'ad'"),
         ):
             self.file.write_text(content)
             self.assertFails(words)

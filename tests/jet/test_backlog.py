@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp.jet.access import mayAccess
-from jetjstp.jet.backlog import ENTRY_COST, Backlog, Event
+from jetjstp.jet.backlog import ENTRY_COST, Backlog, Event, Pool
 from jetjstp.jet.clients import Client
 from jetjstp.jet.dialects import NODE_JET_2, Channel
 from jetjstp.jet.elements import Element
@@ -208,3 +208,48 @@ class NewsTests(BacklogTestCase):
         self.assertEqual(asked, [])
         self.assertEqual(self.taken(), ["answer", "difference"])
         self.assertEqual(asked, [fetch])
+
+
+class PoolTests(BacklogTestCase):
+    """Several backlogs whose clients take nothing."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.pool = Pool(1000)
+        self.other = Backlog(100_000)
+        self.overflowed: list[str] = []
+        self.backlog.overflowed = lambda: self.overflowed.append("backlog")
+        self.other.overflowed = lambda: self.overflowed.append("other")
+
+    def test_counts(self) -> None:
+        """A pool knows what is in them, and what is held besides, as long as they belong to it."""
+        self.backlog.append(b"x" * 10)
+        self.backlog.join(self.pool, 5)
+        self.other.join(self.pool, 0)
+        self.put((ADD, self.element("a")), (REMOVE, self.element("a")))
+        self.put((ADD, self.element("b")))
+        self.assertEqual(self.pool.size, 15 + ENTRY_COST)
+        self.backlog.join(self.pool, 7)
+        self.assertEqual(self.pool.size, 17 + ENTRY_COST)
+        self.backlog.take(1)
+        self.assertEqual(self.pool.size, 7 + ENTRY_COST)
+        self.backlog.clear()
+        self.assertEqual(self.pool.size, 7)
+        self.backlog.leave()
+        self.backlog.leave()
+        self.backlog.append(b"x")
+        self.assertEqual(self.pool.size, 0)
+
+    def test_overflow(self) -> None:
+        """When it is too much, the one that holds most overflows, once, and counts no more."""
+        self.backlog.join(self.pool, 300)
+        self.other.join(self.pool, 0)
+        self.other.append(b"x" * 400)
+        self.backlog.append(b"x" * 250)
+        self.assertEqual(self.overflowed, [])
+        self.other.append(b"x" * 100)
+        self.assertEqual((self.overflowed, self.pool.size), (["backlog"], 500))
+        self.backlog.append(b"x" * 5000)
+        self.assertEqual((self.overflowed, self.pool.size), (["backlog"], 500))
+        self.other.append(b"x" * 600)
+        self.assertEqual((self.overflowed, self.pool.size), (["backlog", "other"], 0))

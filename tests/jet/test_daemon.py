@@ -26,9 +26,11 @@ from zope.interface.verify import verifyObject
 
 from jetjstp import __version__, jet
 from jetjstp.driver import SLICE
+from jetjstp.interfaces import Identity
 from jetjstp.jet.daemon import TCP_PORT, WEBSOCKET_PORT, Daemon, DialectName
 from jetjstp.jet.limits import Limits
 from jetjstp.jet.protocol import ConnectedPeer
+from jetjstp.jet.slices import STRIDE
 from jetjstp.links.stream import CLOSE_TIMEOUT
 from jetjstp.testing import MemoryDaemon, MemoryEndpoint
 from tests.jet.asking import BusyClock, add, ask, connect, events
@@ -737,3 +739,84 @@ class HookTests(DaemonTestCase):
             self.assertIn(b"101", transport.value())
             self.assertEqual(daemon.peers[0].user, "joe")
             transport.loseConnection()
+
+
+class Link:
+    """A link of one's own."""
+
+    kind = "mine"
+    address = "elsewhere"
+    blocked = False
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.ended: list[str] = []
+
+    def pack(self, message: bytes) -> bytes:
+        return message
+
+    def write(self, frames: list[bytes]) -> None:
+        self.written += frames
+
+    def setMaxMessage(self, size: int) -> None: ...
+
+    def pauseReading(self) -> None: ...
+
+    def resumeReading(self) -> None: ...
+
+    def close(self) -> None:
+        self.ended.append("close")
+
+    def abort(self) -> None:
+        self.ended.append("abort")
+
+
+class ReceiverTests(DaemonTestCase):
+    """Peers whose links are somebody else's."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.served = self.daemon()
+        self.link = Link()
+
+    def test_peer(self) -> None:
+        """It is a peer as any other, with the identity that it was given."""
+        told: list[ConnectedPeer] = []
+        self.served.on("connection", told.append)
+        receiver = self.served.receiver(identity=Identity("ada", frozenset(["a"])))
+        receiver.linkOpened(self.link)
+        self.assertEqual(self.served.peers, told)
+        self.assertEqual((told[0].user, told[0].address), ("ada", "elsewhere"))
+        receiver.messagesReceived([b'{"id":1,"method":"echo","params":5}'])
+        self.assertEqual(self.link.written, [b'{"id":1,"result":5}'])
+        closing = self.served.close()
+        self.assertEqual(self.link.ended, ["close"])
+        receiver.linkLost("over")
+        self.successResultOf(closing)
+        self.assertEqual(self.served.peers, [])
+
+    def test_withdraw(self) -> None:
+        """What it owns can be removed while it stays, and that can be stopped."""
+        receiver = self.served.receiver()
+        receiver.linkOpened(self.link)
+        messages = [b'{"method":"add","params":{"path":"%d","value":1}}' % number for number in range(1000)]
+        receiver.messagesReceived(messages)
+        self.clock.pump([0.0] * 20)
+        self.assertEqual(len(receiver.client.elements), 1000)
+        receiver.withdraw(lambda: False)
+        self.clock.pump([0.0] * 20)
+        self.assertEqual(len(receiver.client.elements), 1000)
+        left = [5]
+
+        def isWanted() -> bool:
+            left[0] -= 1
+            return left[0] > 0
+
+        receiver.withdraw(isWanted)
+        self.clock.pump([0.0] * 20)
+        self.assertEqual(len(receiver.client.elements), 1000 - 4 * STRIDE)
+        receiver.withdraw(lambda: True)
+        self.clock.pump([0.0] * 20)
+        self.assertEqual(len(receiver.client.elements), 0)
+        receiver.messagesReceived(messages[:1])
+        self.assertEqual(len(receiver.client.elements), 1)

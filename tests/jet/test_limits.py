@@ -217,6 +217,43 @@ class RequestTests(LimitTestCase):
                     self.assertEqual(ask(peer, method, id=1, **bad), exceeded("operands", 5))
         self.assertServed(peer)
 
+    def test_operandsPerPeer(self) -> None:
+        """The rules of all fetches of a peer have as many operands as they may; a get is no fetch."""
+        peer = self.start(operandsPerPeer=5)
+        three, two = {"path": {"containsOneOf": list("abc")}}, {"value": {"greaterThan": 1, "lessThan": 5}}
+        self.assertEqual(ask(peer, "fetch", id=1, **three), TRUE)
+        self.assertEqual(ask(peer, "fetch", id=2, **three), exceeded("operandsPerPeer", 5))
+        self.assertEqual(ask(peer, "fetch", id=2, **two), TRUE)
+        self.assertEqual(ask(peer, "fetch", id=3, path={"contains": "a"}), exceeded("operandsPerPeer", 5))
+        self.assertEqual(ask(peer, "fetch", id=3), TRUE)
+        self.assertEqual(ask(peer, "fetch", id=1, **three), TRUE)
+        self.assertEqual(ask(peer, "get", **three)["result"], [])
+        self.assertEqual(ask(self.memory.connect(), "fetch", id=1, **three), TRUE)
+        self.assertEqual(ask(peer, "unfetch", id=1), TRUE)
+        self.assertEqual(ask(peer, "fetch", id=4, **three), TRUE)
+        self.assertServed(peer)
+
+    def test_rulesPerPeer(self) -> None:
+        """The texts of all rules of a peer are as long as they may be, to the byte."""
+        peer = self.start(rulesPerPeer=100)
+
+        def fetch(id: int, size: int) -> Any:
+            empty = json.dumps({"id": id, "path": {"equalsOneOf": [""]}}, separators=(",", ":"))
+            return ask(peer, "fetch", id=id, path={"equalsOneOf": ["x" * (size - len(empty))]})
+
+        self.assertEqual(fetch(1, 50), TRUE)
+        self.assertEqual(fetch(2, 51), exceeded("rulesPerPeer", 100))
+        self.assertEqual(fetch(2, 50), TRUE)
+        self.assertEqual(ask(peer, "fetch", id=3), exceeded("rulesPerPeer", 100))
+        self.assertEqual(fetch(1, 51), exceeded("rulesPerPeer", 100))
+        self.assertEqual(fetch(1, 49), TRUE)
+        self.assertEqual(ask(peer, "unfetch", id=2), TRUE)
+        self.assertEqual(fetch(3, 51), TRUE)
+        (client,) = self.memory.daemon._server.receivers
+        self.assertEqual(client.ruleBytes, 100)
+        peer.disconnect()
+        self.assertEqual((client.ruleBytes, client.operands), (0, 0))
+
     def test_pendingPerPeer(self) -> None:
         """A peer waits for as many answers as it may; each that comes, or comes too late, makes room."""
         peer, owner = self.start(pendingPerPeer=2), self.memory.connect()

@@ -272,6 +272,16 @@ class EffectTests(SynchronousTestCase):
             else:
                 self.assertRefused(answer, path)
 
+    def test_addTellsNothing(self) -> None:
+        """Where a peer may not add, it does not learn what is there."""
+        self.start({"boss": {"add": ["*"], "fetch": ["*"]}, "staff": {"add": ["home/{user}/*"]}})
+        add(self.login("ann"), "home/joe/a", "b/a")
+        joe = self.login("joe")
+        for path in ("b/a", "b/b"):
+            self.assertRefused(ask(joe, "add", path=path, value=1), path)
+        error = ask(joe, "add", path="home/joe/a", value=1)["error"]
+        self.assertEqual(error["data"], {"pathAlreadyExists": "home/joe/a"})
+
     def test_setAndCall(self) -> None:
         """Requests reach the owner where a rule permits them."""
         self.start({"staff": {"set": ["s/*"], "call": ["m/*"]}})

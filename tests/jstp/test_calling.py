@@ -21,7 +21,8 @@ from jetjstp.jstp.errors import (
     RemoteError,
 )
 from jetjstp.jstp.mdsf.undefined import UNDEFINED
-from jetjstp.jstp.results import Results
+from jetjstp.jstp.results import EncodedResults, Results
+from jetjstp.rarefailures import FULL
 
 Answer = tuple[list[Any] | None, list[Any] | None]
 
@@ -84,6 +85,14 @@ class InvokeTests(LogMixin, SynchronousTestCase):
         self.assertIn("calc.divide", self.logged[0])
         self.assertNotIn(SECRET, self.logged[0])
 
+    def test_encoded(self) -> None:
+        """Results that are encoded already stay so, now and later."""
+        results = EncodedResults(b"[1]")
+        self.assertIs(invoke(lambda connection: results, "connection", [], "i", "m"), results)
+        later = invoke(lambda connection: succeed(results), "connection", [], "i", "m")
+        assert isinstance(later, Deferred)
+        self.assertIs(self.successResultOf(later), results)
+
     def test_arguments(self) -> None:
         """A method gets the connection, then the arguments."""
         self.assertEqual(self.invoke(lambda *given: Results(*given), 1, None), [(["connection", 1, None], None)])
@@ -130,6 +139,15 @@ class InvokeTests(LogMixin, SynchronousTestCase):
         """Any other exception is logged; the peer is only told that there was one."""
         self.invoke(self.raising(ZeroDivisionError("division by zero")), SECRET)
         self.assertFailedInternally(ZeroDivisionError)
+
+    def test_manyExceptions(self) -> None:
+        """A peer that calls a failing method again and again gets its answers, and does not fill the log."""
+        method = self.raising(ZeroDivisionError("x"))
+        for _ in range(10 * FULL):
+            self.invoke(method, SECRET)
+            self.invoke(lambda connection, *args: fail(ZeroDivisionError("x")))  # another function each time
+        self.assertEqual(self.answers, [(None, [ERR_INTERNAL_API_ERROR])] * (20 * FULL))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 11 * FULL)
 
     def test_exceptionsThatAreNone(self) -> None:
         """A method ends neither the connection nor the process."""
@@ -278,6 +296,20 @@ class EventTests(LogMixin, SynchronousTestCase):
             self.logged.clear()
             self.call(handler, SECRET)
             self.assertLogged(type(error))
+
+    def test_manyFailures(self) -> None:
+        """A peer that sends an event again and again whose handler fails does not fill the log."""
+
+        def handler(connection: Any) -> None:
+            raise ZeroDivisionError
+
+        async def coroutine(connection: Any) -> None:
+            raise ZeroDivisionError
+
+        for _ in range(10 * FULL):
+            self.call(handler)
+            self.call(coroutine)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2 * FULL)
 
     def test_keyboard(self) -> None:
         """Whoever stops the program from the keyboard stops it."""

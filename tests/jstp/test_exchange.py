@@ -7,10 +7,11 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp.jstp.errors import BufferFull, InvalidAnswer, RemoteError
-from jetjstp.jstp.exchange import Exchange
+from jetjstp.jstp.exchange import LONGEST, Exchange
 from jetjstp.jstp.limits import Limits
 from jetjstp.jstp.mdsf import UNDEFINED, decodeMessage
 from jetjstp.jstp.messages import Rejected
+from jetjstp.jstp.results import EncodedResults
 from jetjstp.jstp.session import Session
 
 
@@ -308,3 +309,27 @@ class ServerTests(ExchangeTestCase):
         for _ in range(9):
             self.exchange.emit("i", "e", b"[]")
         self.assertEqual(self.session.buffered, 9)
+
+    def test_emitAll(self) -> None:
+        """Several events of one name are as if they were told one by one."""
+        self.exchange.emitAll("i", "e", [b"[1]", b"[2]"])
+        self.exchange.emitAll("i", "e", [])
+        self.exchange.emit("i", "e", b"[3]")
+        self.exchange.emitAll("i", "e", [b"[4]"])
+        self.assertEqual(self.written(), [f'{{event:[-{n},"i"],e:[{n}]}}' for n in (1, 2, 3, 4)])
+        self.assertEqual((self.session.buffered, self.session.bufferBytes), (4, 4 * len('{event:[-1,"i"],e:[1]}')))
+        self.exchange.suspend()
+        self.exchange.emitAll("i", "e", [b"[5]"])
+        self.exchange.resume(3)
+        self.assertEqual(self.written(), [f'{{event:[-{n},"i"],e:[{n}]}}' for n in (4, 5)])
+
+    def test_emitAllTooLong(self) -> None:
+        """If one of them is too long, none is sent."""
+        with self.assertRaises(ValueError):
+            self.exchange.emitAll("i", "e", [b"[1]", b'["%b"]' % (b"x" * LONGEST)])
+        self.assertEqual((self.written(), self.session.buffered), ([], 0))
+
+    def test_encodedResults(self) -> None:
+        """Results that are encoded already are sent as they are."""
+        self.exchange.succeed(1, EncodedResults(b"[{a:1}]"))
+        self.assertEqual(self.written(), ["{callback:[1],ok:[{a:1}]}"])

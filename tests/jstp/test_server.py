@@ -182,6 +182,20 @@ class ClientsTests(ServerTestCase):
         away.restore(id)
         self.assertEqual(waiting.rest() + away.rest(), [])
 
+    def test_endSession(self) -> None:
+        """A session that is ended is not there any more, whether its client is connected or away."""
+        away, awayId, awayConnection = self.connect()
+        away.disconnect()
+        client, id, connection = self.connect()
+        for each in (connection, awayConnection):
+            closed = each.closed()
+            self.server.endSession(each, "a test")
+            self.successResultOf(closed)
+        self.clock.advance(0)
+        self.assertEqual((client.connected, self.server.getClientsArray()), (False, []))
+        for ended in (id, awayId):
+            self.assertEqual(self.memory.connect().restore(ended), {"handshake": [0], "error": [11]})
+
     def test_broadcastThatCannotBeSent(self) -> None:
         """What cannot be sent is sent to nobody."""
         client, _, _ = self.connect()

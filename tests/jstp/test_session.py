@@ -239,6 +239,14 @@ class JournalTests(SynchronousTestCase):
         )
         self.assertEqual(session.takeEntries(), [])
 
+    def test_several(self) -> None:
+        """Several messages that are kept together are told one by one."""
+        session = filled(-1, 2)
+        session.startJournal()
+        session.keepAll(-1, [b"a", b"bc"])
+        self.assertEqual(session.takeEntries(), [Sent(-3, "a"), Sent(-4, "bc")])
+        self.assertEqual((session.texts[2:], session.nextId(-1)), ([b"a", b"bc"], -5))
+
     @given(st.lists(st.tuples(st.sampled_from("sractd"), st.integers(0, 9))))
     def test_copies(self, steps: list[tuple[str, int]]) -> None:
         """A copy to which the entries are applied is the same session."""

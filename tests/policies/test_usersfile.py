@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
@@ -12,8 +13,18 @@ from twisted.plugin import IPlugin
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from jetjstp.interfaces import IAuthPolicy, IAuthPolicyFactory, Identity
-from jetjstp.policies.usersfile import EXAMPLE, UsersFileFactory, loadUsers
+from jetjstp.interfaces import IAuthPolicy, IAuthPolicyFactory, Identity, UnknownUser
+from jetjstp.jet.access import Right
+from jetjstp.policies.usersfile import (
+    EXAMPLE,
+    GROUPS_EXAMPLE,
+    UsersFileFactory,
+    UsersFilePolicy,
+    loadUsers,
+    loadUsersFile,
+)
+from jetjstp.testing import MemoryDaemon
+from tests.jet.asking import ask
 from tests.policies.test_passwords import cheapHash
 
 USERS = {"joe": {"password": "s3cret", "auth": {"fetchGroups": ["users"]}}}
@@ -25,8 +36,8 @@ auth.fetchGroups = ["users"]
 """
 
 
-class LoadUsersTests(SynchronousTestCase):
-    """L{loadUsers}."""
+class LoadUsersTestCase(SynchronousTestCase):
+    """Users files."""
 
     def write(self, text: str | bytes, name: str = "users.json") -> str:
         """Write a file; its path."""
@@ -50,6 +61,10 @@ class LoadUsersTests(SynchronousTestCase):
             self.assertIn(word, error)
         self.assertNotIn("s3cret", error)
         self.assertNotIn("\n", error)
+
+
+class LoadUsersTests(LoadUsersTestCase):
+    """L{loadUsers}."""
 
     def test_json(self) -> None:
         """A file is JSON, whatever it is called, with or without a byte order mark."""
@@ -144,6 +159,132 @@ class LoadUsersTests(SynchronousTestCase):
         events = self.logged()
         loadUsers(self.write(json.dumps({"c": {"password": cheapHash("s3cret")}})))
         self.assertEqual(list(events), [])
+
+
+GROUPS = {"staff": {"add": ["home/{user}/*"], "fetch": ["*"]}, "*": {"fetch": ["public/*"]}}
+
+GROUPS_TOML = """
+[users.joe]
+certificate = "joe@example.org"
+auth.fetchGroups = ["staff"]
+
+[groups.staff]
+add = ["home/{user}/*"]
+fetch = ["*"]
+
+[groups."*"]
+fetch = ["public/*"]
+"""
+
+
+class GroupsTests(LoadUsersTestCase):
+    """Path rules in a users file."""
+
+    def test_read(self) -> None:
+        """They stand beside the users, in JSON and in TOML alike."""
+        users = {"joe": {"certificate": "joe@example.org", "auth": {"fetchGroups": ["staff"]}}}
+        text = json.dumps({"users": users, "groups": GROUPS})
+        for path in (self.write(text), self.write(GROUPS_TOML, "u.toml")):
+            content = loadUsersFile(path)
+            self.assertEqual(content.users, users)
+            self.assertEqual(content.groups, GROUPS)
+            self.assertEqual(loadUsers(path), users)
+
+    def test_without(self) -> None:
+        """Without them a file says so."""
+        for text in ("{}", '{"users": {}}'):
+            self.assertIsNone(loadUsersFile(self.write(text)).groups)
+
+    def test_usersNamedLikeThat(self) -> None:
+        """Users may be called users and groups, also with a certificate instead of a password."""
+        users = {"users": {"certificate": "u"}, "groups": {"password": "p"}}
+        content = loadUsersFile(self.write(json.dumps(users)))
+        self.assertEqual((content.users, content.groups), (users, None))
+
+    def test_unknownGroups(self) -> None:
+        """Users may be in groups without rules, for elements have groups of their own."""
+        users = {"joe": {"password": cheapHash("p"), "auth": {"fetchGroups": ["elsewhere"]}}}
+        loadUsersFile(self.write(json.dumps({"users": users, "groups": GROUPS})))
+
+    def test_mistakes(self) -> None:
+        """Mistakes are told with the file, the group and the member, and how it should look."""
+        for groups, words in (
+            ({"staff": {"ad": ["*"]}}, ("'staff'", "'ad'")),
+            ({"staff": {"add": [1]}}, ("'staff'", "'add'", "string")),
+            ({"staff": {"add": "*"}}, ("'staff'", "'add'", "list")),
+            ([], ("groups", "list")),
+            (None, ("groups", "null")),
+        ):
+            users = {"joe": {"password": "s3cret"}}
+            path = self.write(json.dumps({"users": users, "groups": groups}))
+            self.assertRefused(path, *words, GROUPS_EXAMPLE)
+        self.assertRefused(self.write(GROUPS_TOML.replace("fetch =", "fetsch ="), "u.toml"), "'staff'", "'fetsch'")
+
+    def test_certificateTwice(self) -> None:
+        """A certificate is one user's."""
+        users = {"joe": {"certificate": "x"}, "ann": {"certificate": "x"}}
+        self.assertRefused(self.write(json.dumps(users)), "'joe'", "'ann'", "'certificate'", "'x'")
+
+
+class ReloadTests(LoadUsersTestCase):
+    """L{UsersFilePolicy.reload}."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.write(json.dumps({"users": {"joe": self.user("p")}, "groups": GROUPS})))
+        self.policy = UsersFilePolicy(self.path, Clock())
+
+    def user(self, password: str) -> dict[str, Any]:
+        """A user."""
+        return {"password": cheapHash(password), "auth": {"fetchGroups": ["staff"]}}
+
+    def assertOld(self) -> None:
+        """Everything is as it was."""
+        self.assertEqual(self.successResultOf(self.policy.login("joe", "p", "")), Identity("joe", frozenset({"staff"})))
+        rules = self.policy.pathRules
+        assert rules is not None
+        self.assertTrue(rules.may(None, Right.FETCH, "public/x", None))
+
+    def test_reload(self) -> None:
+        """Users and rules are those that the file has now."""
+        self.assertOld()
+        self.path.write_text(json.dumps({"ann": self.user("q")}))
+        self.assertOld()
+        self.policy.reload()
+        self.failureResultOf(self.policy.login("joe", "p", ""), UnknownUser)
+        self.assertIsNotNone(self.successResultOf(self.policy.login("ann", "q", "")))
+        self.assertIsNone(self.policy.pathRules)
+
+    def test_broken(self) -> None:
+        """A file that is of no use any more is told in one line, and nothing of it is taken."""
+        users = {"ann": self.user("q")}
+        for text in (
+            "",
+            "{",
+            '{"joe": {"password": "$scrypt$s3cret$"}}',
+            json.dumps({"users": users, "groups": {"staff": {"x": []}}}),
+            json.dumps({"users": {**users, "joe": {}}, "groups": GROUPS}),
+        ):
+            self.path.write_text(text)
+            error = str(self.assertRaises(ValueError, self.policy.reload))
+            self.assertIn(repr(str(self.path)), error)
+            self.assertNotIn("\n", error)
+            self.assertNotIn("s3cret", error)
+            self.assertOld()
+        self.path.unlink()
+        self.assertRaises(ValueError, self.policy.reload)
+        self.assertOld()
+
+    def test_onADaemon(self) -> None:
+        """Reloading alone changes nobody's rights; who is rechecked has the new ones."""
+        memory = MemoryDaemon(policy=self.policy)
+        joe = memory.connect()
+        self.assertIn("result", ask(joe, "authenticate", user="joe", password="p"))
+        self.path.write_text(json.dumps({"users": {}, "groups": GROUPS}))
+        self.policy.reload()
+        self.assertTrue(joe.connected)
+        self.assertIn("result", ask(joe, "add", path="home/joe/x", value=1))
+        self.assertEqual(self.successResultOf(memory.daemon.recheck()), 1)
+        self.assertFalse(joe.connected)
 
 
 class UsersFileFactoryTests(SynchronousTestCase):

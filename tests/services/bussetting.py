@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp import jet, jstp
+from jetjstp.interfaces import MessageLink
 from jetjstp.jstp.server import Server
 from jetjstp.services.busapplication import BusApplication
 from jetjstp.testing import MemoryEndpoint, MemoryPeer, MemoryServer
@@ -42,6 +43,12 @@ class BusClient:
         self.connection = self._setting.successResultOf(connecting)
         return self
 
+    @property
+    def link(self) -> MessageLink:
+        """Its end of the transport."""
+        assert self.connection.line is not None
+        return self.connection.line.link
+
     def begin(self, method: str, *args: Any) -> Deferred[Any]:
         """Call a method of the bus."""
         return self.connection.callMethod("jet", method, args).addCallback(lambda results: results[0])
@@ -66,7 +73,7 @@ class BusClient:
 
     def lose(self) -> None:
         """Its connection, at this side."""
-        self.connection.line.link.abort()
+        self.link.abort()
         self._setting.memory.flush()
 
     def comeBack(self) -> None:

@@ -104,7 +104,7 @@ class MethodTests(BusTestCase):
         """Errors of the daemon have Jet's code, message and data."""
         self.owner(a=1)
         client = self.client()
-        for call, data in [
+        cases: list[tuple[Any, Any]] = [
             (("set", "x", 1), {"pathNotExists": "x"}),
             (("set", 5, 1), {"wrongType": "path", "got": {"path": 5, "value": 1}}),
             (("invoke", "a"), {"wrongKind": "a"}),
@@ -114,7 +114,8 @@ class MethodTests(BusTestCase):
             (("change", "a", 2), {"foreignPath": "a"}),
             (("get", {"path": {"equals": 5}}), None),
             (("fetch", True, {}), None),
-        ]:
+        ]
+        for call, data in cases:
             code, message, given = client.fail(*call)
             self.assertEqual((code, message), (-32602, "Invalid params"))
             if data is not None:
@@ -124,7 +125,7 @@ class MethodTests(BusTestCase):
         """Arguments that are of no use are refused before the daemon sees them, and it is said which."""
         client = self.client()
         undefined = jstp.UNDEFINED
-        for call, data in [
+        cases: list[tuple[Any, Any]] = [
             (("change", "a", undefined), {"missingParam": "value"}),
             (
                 ("change", "a", [undefined, 1]),
@@ -136,7 +137,8 @@ class MethodTests(BusTestCase):
                 {"wrongType": "options", "reason": "an object with timeout, valueAsResult"},
             ),
             (("invoke", "a", [], 5), {"wrongType": "options", "reason": "an object with timeout"}),
-        ]:
+        ]
+        for call, data in cases:
             self.assertEqual(client.fail(*call), [-32602, "Invalid params", data])
         self.assertEqual(client.fail("change", "a")[0], 17)
 
@@ -395,7 +397,8 @@ class UserTests(BusTestCase):
 
     def test_lostMeanwhile(self) -> None:
         """Who is lost before it is known who it is is asked for again when it is back."""
-        self.policy.waiting = waiting = []
+        waiting: list[Deferred[Any]] = []
+        self.policy.waiting = waiting
         client = self.logIn("ada")
         client.lose()
         waiting[0].callback(None)

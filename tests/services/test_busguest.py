@@ -121,14 +121,14 @@ class AwayTests(BusTestCase):
         self.serverOptions = {"limits": jstp.Limits(bufferMessages=80)}
         self.setUp()
         self.fetch(coalesce=True)
-        self.reader.connection.line.link.pauseReading()
+        self.reader.link.pauseReading()
         for value in range(1000):
             self.change(self.states, "a", value)
             self.memory.clock.advance(0)
         [served] = self.memory.server.getClientsArray()
         assert served.session is not None
         self.assertLess(served.session.buffered, 12)
-        self.reader.connection.line.link.resumeReading()
+        self.reader.link.resumeReading()
         told = self.reader.take()
         self.assertLess(len(told), 20)
         self.assertEqual(told[-1], changed("f", "a", 999))
@@ -187,12 +187,12 @@ class AwayTests(BusTestCase):
         self.daemonOptions = {"limits": jet.Limits(highWater=10_000, hardLimit=100_000)}
         self.setUp()
         self.fetch(coalesce=False)
-        self.reader.connection.line.link.pauseReading()
+        self.reader.link.pauseReading()
         for value in range(80):
             self.change(self.states, "a", f"{value:>10000}")
             self.memory.clock.advance(0)
         self.advance(1)
-        self.reader.connection.line.link.resumeReading()
+        self.reader.link.resumeReading()
         told = self.reader.take()
         restarted = told.index(("restarted", "f"))
         self.assertEqual(told[restarted + 1 :], [added("f", "a", f"{79:>10000}"), added("f", "b", 1)])
@@ -242,9 +242,16 @@ class AwayTests(BusTestCase):
             reader.call("fetch", "f", {})
         made: list[bytes] = []
         guests = list(self.bus._guests.values())
-        [channel] = {fetch.channel for guest in guests for fetch in guest._receiver.client.fetches.values()}
+        [channel] = {
+            fetch.channel for guest in guests if guest._receiver for fetch in guest._receiver.client.fetches.values()
+        }
         pack = channel.pack
-        channel.pack = lambda message: made.append(message) or pack(message)
+
+        def counted(message: bytes) -> bytes:
+            made.append(message)
+            return pack(message)
+
+        channel.pack = counted
         self.change(self.states, "a", 2)
         readers[0].lose()
         readers[1].lose()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -42,7 +42,7 @@ class BusPair(Pair):
         self.daemon.listen(endpoints=[place])
         self.bus = BusApplication(self.daemon, reactor=clock)
         self.told: list[tuple[Any, ...]] = []
-        handlers = {
+        handlers: dict[str, Any] = {
             "notification": lambda connection, id, notification: self.told.append((id, notification)),
             "restarted": lambda connection, id: self.told.append((id, None)),
         }
@@ -153,7 +153,7 @@ class BoundaryTests(SynchronousTestCase):
 class RandomTests(SynchronousTestCase):
     """Several losses, at random, with limits that are reached."""
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
         st.lists(st.tuples(st.sampled_from(PATHS), st.one_of(st.none(), st.integers(0, 9))), max_size=60),
         st.lists(st.integers(1, 4000), max_size=4),

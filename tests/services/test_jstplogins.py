@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from OpenSSL.crypto import X509
 from twisted.internet.defer import Deferred, fail, succeed
@@ -14,6 +14,7 @@ from jetjstp.jstp.accepting import recognizer
 from jetjstp.logins import LoginAttempts
 from jetjstp.policies.users import UsersPolicy
 from jetjstp.services.jstplogins import JstpLogins
+from jetjstp.storage.memory import SimpleSessionStorageProvider
 from jetjstp.testing import MemoryDaemon
 from tests.jet.asking import ask, exceeded
 from tests.jstp.clientends import StreamClient
@@ -46,10 +47,10 @@ class Policy:
 class JstpLoginsTestCase(ServerTestCase):
     """A server whose clients log in by a policy."""
 
-    def serve(self, policy: Any, limit: int = 20) -> None:
+    def serve(self, policy: Any, limit: int = 20, **options: Any) -> None:
         """Begin with a policy."""
         self.attempts = LoginAttempts(limit, self.clock)
-        self.restart(authPolicy=JstpLogins(policy, attempts=self.attempts))
+        self.restart(authPolicy=JstpLogins(policy, attempts=self.attempts), **options)
 
     def come(self, credentials: str, strategy: str = "login") -> StreamClient:
         """A client that wants to come in."""
@@ -236,6 +237,158 @@ class CertificateTests(JstpLoginsTestCase):
         again = self.present("valve-1", f"{{handshake:[0,'app'],session:['{id}',0]}}")
         self.assertNotIn("error", again.next())
         self.assertEqual(self.memory.last.username, "pump")
+
+
+class LaterPolicy:
+    """A policy that tells later who is there."""
+
+    def __init__(self) -> None:
+        self.asked: list[Deferred[Any]] = []
+
+    def login(self, user: str, password: str, address: str) -> Deferred[Identity | None]:
+        """Everybody comes in."""
+        return succeed(Identity(user))
+
+    def identify(self, user: str) -> Deferred[Identity | None]:
+        """Ask the test."""
+        self.asked.append(Deferred())
+        return self.asked[-1]
+
+
+class AgainTests(JstpLoginsTestCase):
+    """Users who come back, or are gone meanwhile."""
+
+    def leave(self, user: str = "joe") -> str:
+        """Come in, and leave a session behind; its id."""
+        client = self.come(f"['{user}','s3cret']")
+        id = client.next()["ok"]
+        assert isinstance(id, str)
+        client.disconnect()
+        return id
+
+    def test_stillThere(self) -> None:
+        """Who is still there gets his session back, at hand or stored."""
+        self.serve(UsersPolicy(USERS))
+        for wait in (0.0, 3601.0):
+            id = self.leave()
+            self.clock.advance(wait)
+            self.assertNotIn("error", self.memory.connect().restore(id))
+            self.assertEqual(self.memory.last.username, "joe")
+
+    def test_gone(self) -> None:
+        """The session of who is gone is not given back, at hand or stored; those without a user are."""
+        policy = UsersPolicy(USERS)
+        self.serve(policy)
+        for wait in (0.0, 3601.0):
+            policy.replace(USERS)
+            id = self.leave()
+            nobody = self.memory.connect()
+            nobodysId = nobody.open()
+            nobody.disconnect()
+            self.clock.advance(wait)
+            policy.replace({})
+            client = self.memory.connect()
+            self.assertEqual(client.restore(id)["error"], [11])
+            self.assertFalse(client.connected)
+            self.assertNotIn("error", self.memory.connect().restore(nobodysId))
+
+    def test_later(self) -> None:
+        """While the policy decides the client waits, what it sends too; who leaves meanwhile may come back later."""
+        policy = LaterPolicy()
+        self.serve(policy)
+        for wait in (0.0, 3601.0):
+            id = self.leave()
+            self.clock.advance(wait)
+            client = self.memory.connect()
+            client.say(f"{{handshake:[0,'app'],session:['{id}',0]}}", "{call:[1,'calc'],answer:[]}")
+            self.assertEqual(client.rest(), [])
+            client.disconnect()
+            policy.asked.pop().callback(Identity("joe"))
+            client = self.memory.connect()
+            client.say(f"{{handshake:[0,'app'],session:['{id}',0]}}", "{call:[1,'calc'],answer:[]}")
+            self.assertEqual(client.rest(), [])
+            policy.asked.pop().callback(Identity("joe"))
+            self.assertEqual(len(client.rest()), 2)
+
+    def test_fault(self) -> None:
+        """If the policy fails, the client gets no answer, keeps its session, and may ask again."""
+        policy = LaterPolicy()
+        self.serve(policy)
+        for wait in (0.0, 3601.0):
+            id = self.leave()
+            self.clock.advance(wait)
+            client = self.memory.connect()
+            client.say(f"{{handshake:[0,'app'],session:['{id}',0]}}")
+            policy.asked.pop().errback(RuntimeError("away"))
+            self.assertEqual(client.rest(), [])
+            self.assertFalse(client.connected)
+            self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+            client = self.memory.connect()
+            client.say(f"{{handshake:[0,'app'],session:['{id}',0]}}")
+            policy.asked.pop().callback(None)
+            self.assertNotIn("error", client.next())
+
+    def test_recorded(self) -> None:
+        """A session that is recorded is let go of when it is not given back, and can be given back later."""
+        for answer in (UnknownUser("gone"), RuntimeError("away")):
+            policy = LaterPolicy()
+            storage = SimpleSessionStorageProvider(reactor=self.clock)
+            self.serve(policy, sessionStorageProvider=storage, sessionDurability="always")
+            id = self.leave()
+            self.clock.advance(3601)
+            client = self.memory.connect()
+            client.say(f"{{handshake:[0,'app'],session:['{id}',0]}}")
+            released = self.patchRelease(storage)
+            policy.asked.pop().errback(answer)
+            self.assertFalse(client.connected)
+            self.assertEqual(released, [id])
+            client = self.memory.connect()
+            client.say(f"{{handshake:[0,'app'],session:['{id}',0]}}")
+            policy.asked.pop().callback(None)
+            self.assertNotIn("error", client.next())
+            client.disconnect()
+            self.successResultOf(self.memory.close())
+            storage.close()
+        self.flushLoggedErrors(RuntimeError)
+
+    def patchRelease(self, storage: Any) -> list[str]:
+        """The sessions that are let go of from now on."""
+        released: list[str] = []
+        release = storage.release
+
+        def noting(id: str, epoch: int) -> Any:
+            released.append(id)
+            return release(id, epoch)
+
+        storage.release = noting
+        return released
+
+    def test_recheck(self) -> None:
+        """The connections of users who are gone are closed, with a log line; all others stay."""
+        policy = UsersPolicy(USERS)
+        self.serve(policy)
+        clients = [self.come(f"['{user}','s3cret']") for user in ("joe", "joe", "plain")]
+        nobody = self.memory.connect()
+        nobody.open()
+        logins = JstpLogins(policy, self.attempts)
+        self.assertEqual(self.successResultOf(logins.recheck(self.server)), 0)
+        policy.replace({"plain": {"password": "other"}})
+        with capturedLogs() as logs:
+            self.assertEqual(self.successResultOf(logins.recheck(self.server)), 2)
+        self.assertEqual([client.connected for client in (*clients, nobody)], [False, False, True, True])
+        self.assertIn("its user is gone", formatEvent(logs[0]) or "")
+
+    def test_recheckFault(self) -> None:
+        """A policy that fails meanwhile is logged, and nobody is dropped; one that cannot tell drops nobody."""
+        policy = LaterPolicy()
+        self.serve(policy)
+        client = self.come("['joe','s3cret']")
+        rechecking = JstpLogins(cast(Any, policy), self.attempts).recheck(self.server)
+        policy.asked.pop().errback(RuntimeError("away"))
+        self.assertEqual(self.successResultOf(rechecking), 0)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(self.successResultOf(JstpLogins(cast(Any, Policy(None))).recheck(self.server)), 0)
+        self.assertTrue(client.connected)
 
 
 class RecognizerTests(SynchronousTestCase):

@@ -157,6 +157,21 @@ class MetricsTests(WebsiteTestCase):
         self.assertIn("jetjstp_jet_peers", names)
         self.assertLessEqual({f"jetjstp_{figure.name}" for figure in self.memory.daemon.figures()}, names)
 
+    def test_strangeWishes(self) -> None:
+        """Whatever somebody says to accept, there is a text."""
+        for accept, begins in (
+            ("", "text/plain"),
+            ("*/*", "text/plain"),
+            ("text/html;version=x,;;=", "text/plain"),
+            ("text/plain;version=x;escaping=y", "text/plain"),
+            ("application/openmetrics-text;version=x", "application/openmetrics-text"),
+            ("Application/OpenMetrics-Text", "application/openmetrics-text"),
+        ):
+            status, headers, text = self.ask("/metrics", Accept=accept)
+            self.assertEqual(status, 200)
+            self.assertTrue(headers["content-type"].startswith(begins), accept)
+            self.assertEqual(text.endswith("# EOF\n"), begins != "text/plain")
+
     def test_now(self) -> None:
         """Each answer has the figures of the moment."""
         values = []

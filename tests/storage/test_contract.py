@@ -14,13 +14,13 @@ from jetjstp.jstp.session import Session
 from jetjstp.storage.memory import SimpleSessionStorageProvider
 from jetjstp.storage.redis import RedisSessionStorage
 from jetjstp.storage.sqlite import SqliteSessionStorage
-from tests.storage import contract
+from jetjstp.testing import storages
 from tests.storage.redisserver import RedisServer, requireRedis
 
 reactor = cast(Any, globalReactor)
 
 
-class MemoryContractTests(contract.ContractTests):
+class MemoryContractTests(storages.SessionStorageContract):
     """L{SimpleSessionStorageProvider}."""
 
     storage: Any = None
@@ -35,7 +35,7 @@ class MemoryContractTests(contract.ContractTests):
         self.clock.advance(seconds)
 
 
-class SqliteContractTests(contract.ContractTests):
+class SqliteContractTests(storages.SessionStorageContract):
     """L{SqliteSessionStorage}."""
 
     path = ""
@@ -63,7 +63,7 @@ class SqliteContractTests(contract.ContractTests):
         self.assertEqual(Path(self.path).stat().st_mode & 0o777, 0o600)
 
 
-class RedisContractTests(contract.ContractTests):
+class RedisContractTests(storages.SessionStorageContract):
     """L{RedisSessionStorage}, with a real server, whose clock nobody can advance."""
 
     lifetime = 0.3
@@ -88,7 +88,7 @@ class RedisContractTests(contract.ContractTests):
         await closedStorageFails(self)
 
 
-async def closedStorageFails(test: contract.ContractTests) -> None:
+async def closedStorageFails(test: storages.SessionStorageContract) -> None:
     """Ask everything of a storage that is closed, one that never was opened too."""
     for storage in [test.storage, await test.open()]:
         await maybeDeferred(storage.close)

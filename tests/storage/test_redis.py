@@ -20,8 +20,8 @@ from jetjstp.interfaces import StorageUnavailable
 from jetjstp.jstp.session import Entry, Received, Session, Stored
 from jetjstp.storage import redisconnection
 from jetjstp.storage.redis import RedisSessionStorage
+from jetjstp.testing.storages import fullSession
 from tests.sockets.certificates import makeCertificate
-from tests.storage.contract import fullSession
 from tests.storage.redisserver import RedisServer, requireRedis
 
 reactor = cast(Any, globalReactor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -79,7 +80,7 @@ class AwayTests(TestCase):
         while not all(caller.isIdle and caller.echoes[-1:] == [caller.last] for caller in self.callers):
             await deferLater(reactor, 0.01)
 
-    def told(self, events: list[Any]) -> list[str]:
+    def told(self, events: Sequence[Any]) -> list[str]:
         """What was logged of the storage; nothing with a traceback."""
         self.assertEqual([event for event in events if "log_failure" in event], [])
         names = ("jetjstp.jstp.keeping.Keeping", "jetjstp.storage.redisconnection.RedisConnection")

@@ -20,7 +20,7 @@ from jetjstp.jstp.errors import SessionTaken
 from jetjstp.jstp.session import Entry, Received, Sent, Session, Stored
 from jetjstp.storage import sqlite
 from jetjstp.storage.sqlite import SqliteSessionStorage
-from tests.storage.contract import fullSession
+from jetjstp.testing.storages import fullSession
 
 reactor = cast(Any, globalReactor)
 

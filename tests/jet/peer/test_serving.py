@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -10,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from jetjstp import jet
 from jetjstp.framing import LengthPrefixed
 from jetjstp.jet import owning
+from jetjstp.rarefailures import FULL
 from tests.jet.peer.scripted import NODE_JET_3, ScriptedDaemon
 
 
@@ -100,6 +102,18 @@ class StateTests(ServingTestCase):
         waiting.callback(10)
         self.assertEqual([message.get("result") for message in self.daemon.take()], [True, None])
         self.assertEqual(state.value, 15)
+
+    def test_failsAgainAndAgain(self) -> None:
+        """Who sets a state again and again whose handler fails is answered each time, and does not fill the log."""
+
+        def handler(wanted: Any) -> None:
+            raise ZeroDivisionError("x")
+
+        self.state(handler)
+        for number in range(10 * FULL):
+            (answer,) = self.set(number)
+            self.assertIn("x", json.dumps(answer["error"]))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), FULL)
 
     def test_lostMeanwhile(self) -> None:
         """An answer that comes after the connection is dropped; the value is kept."""
