@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet import reactor as globalReactor
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IListeningPort, IProcessTransport
 from twisted.internet.protocol import DatagramProtocol, ProcessProtocol
@@ -64,7 +64,10 @@ class Messages(DatagramProtocol):
         if message not in self.lines:
             waiting: Deferred[None] = Deferred()
             self._waiting.append((message, waiting))
-            await waiting.addTimeout(PATIENCE, reactor)
+            try:
+                await waiting.addTimeout(PATIENCE, reactor)
+            except TimeoutError:
+                raise AssertionError(f"it does not say {message}, but {self.lines}") from None
         del self.lines[: self.lines.index(message) + 1]
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
@@ -181,6 +184,7 @@ class UnitProcess(ProcessProtocol):
         if self._watching is not None:
             watching, self._watching = self._watching, None
             await maybeDeferred(watching.stopListening)
+            (self._folder / "notify").unlink(missing_ok=True)
 
     def outReceived(self, data: bytes) -> None:
         """Keep it."""

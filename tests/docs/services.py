@@ -65,7 +65,7 @@ class Services:
 
 
 def makeSysusers(commands: Path, root: Path) -> None:
-    """Put C{systemd-sysusers} into a folder of commands: it works below another root. It does nothing where it cannot."""
+    """Put C{systemd-sysusers} into a folder of commands: it works below another root, where it can."""
     program = (os.geteuid() == 0 and shutil.which("systemd-sysusers")) or "true"
     file = commands / "systemd-sysusers"
     file.write_text(f'#!/bin/sh\nexec "{program}" --root="{root}" "$@"\n')
