@@ -6,9 +6,9 @@ import sys
 from typing import Any
 
 from jetjstp.logins import LoginAttempts
-from jetjstp.policies.passwords import hashPassword
 from jetjstp.policies.users import UsersPolicy
 from jetjstp.services.jstplogins import JstpLogins
+from tests.policies.test_passwords import cheapHash
 
 from .jstprunning import JstpTestCase
 from .running import Expected
@@ -118,7 +118,7 @@ class NpmClientTests(JstpTestCase):
 
 USERS: dict[str, Any] = {
     "joe": {"password": "s3cret", "auth": {}},
-    "hashed": {"password": hashPassword("s3cret")},
+    "hashed": {"password": cheapHash("s3cret")},
     "pump": {"certificate": "pump-1", "auth": {}},
 }
 
