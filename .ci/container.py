@@ -230,7 +230,7 @@ def use(container: Container, process: subprocess.Popen[Any], redis: Mapping[str
     until("the health check of jet", container.isHealthy, process)
     roundTrip(container, process)
     metrics = container.ask("python", "-c", FETCH, "http://127.0.0.1:9100/metrics")
-    check(re.search(r"(?m)^\w+(\{.*\})? \d", metrics), f"/metrics has no figures: {metrics[:200]!r}")
+    check(re.search(r"(?m)^jetjstp_jet_peers\{.*\} \d", metrics), f"/metrics has no figures: {metrics[:200]!r}")
     user = container.ask("python", "-c", JSTP_CLIENT, "tcp:127.0.0.1:11124").strip()
     check(user == "ann", f"the JSTP client is {user!r}")
     check(sessions(redis, redisPort) > 0, "the session of the JSTP client is not in Redis")
