@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.server import Site
 
 from jetjstp.jet.daemon import Daemon
 from jetjstp.jstp.listening import webSocketFactory
@@ -20,7 +21,9 @@ from jetjstp.jstp.net import createServer
 from jetjstp.jstp.server import Server
 from jetjstp.links.origins import OriginRules
 from jetjstp.links.websocket import WebSocketLinkFactory
+from jetjstp.services.busapplication import BusApplication
 from jetjstp.services.plan import JetSide, JstpSide, Plan
+from jetjstp.services.status import StatusStates
 from jetjstp.services.wiring import makeBusApplication, makeFigures, makeLogins, makeSite, makeStatusStates
 
 __all__ = ["Assembly"]
@@ -50,28 +53,25 @@ class Assembly:
             policy=plan.policy, name=plan.name, fetchMode=plan.fetchMode, limits=plan.limits, reactor=reactor
         )
         self.server: Server | None = None
-        self._busApplication: Any = None
+        self._busApplication: BusApplication | None = None
         self._webSockets: WebSocketLinkFactory | None = None
         if plan.jstp is not None:
             self.server = self._makeServer(plan.jstp)
         self._isOpen = False
         self._isEnding = False
         self._sitePorts: list[IListeningPort] = []
-        self._figures: Any = None
-        self._site: Any = None
-        self._states: Any = None
-        if plan.web or plan.metricsGroup is not None:
-            self._figures = makeFigures(self.daemon, [] if self.server is None else [self.server])
+        self._site: Site | None = None
+        self._states: StatusStates | None = None
+        figures = makeFigures(self.daemon, [] if self.server is None else [self.server])
         if plan.web:
-            self._site = makeSite(self._figures, self.trouble, reactor)
+            self._site = makeSite(figures, self.trouble, reactor)
         if plan.metricsGroup is not None:
-            self._states = makeStatusStates(self.daemon, self._figures, plan.metricsGroup, reactor)
+            self._states = makeStatusStates(self.daemon, figures, plan.metricsGroup, reactor)
 
     def _makeServer(self, side: JstpSide) -> Server:
-        self._busApplication = makeBusApplication(self.daemon, self.plan.policy, self._reactor)
-        own = [] if self._busApplication is None else [self._busApplication.application]
+        self._busApplication = bus = makeBusApplication(self.daemon, self.plan.policy, self._reactor)
         server = createServer(
-            [*own, *side.applications],
+            [bus.application, *side.applications],
             authPolicy=makeLogins(self.plan.policy, self.daemon),
             sessionStorageProvider=side.storage,
             sessionDurability=side.durability,
@@ -84,8 +84,7 @@ class Assembly:
             self._webSockets = server.addFactory(
                 lambda receiver: webSocketFactory(receiver, side.limits, self._reactor, guard=guard)
             )
-        if self._busApplication is not None:
-            self._busApplication.serve(server)
+        bus.serve(server)
         return server
 
     # Beginning
@@ -109,8 +108,9 @@ class Assembly:
                 await self.server.listen(listener)
             for listener in self.plan.jstp.webSocketListeners:
                 await self.server.listen(listener, self._webSockets)
-        for listener in self.plan.web:
-            self._sitePorts.append(await listener.listen(self._site))
+        if self._site is not None:
+            for listener in self.plan.web:
+                self._sitePorts.append(await listener.listen(self._site))
 
     async def _bindJet(self, side: JetSide) -> None:
         await self.daemon.listen(

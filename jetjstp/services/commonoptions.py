@@ -14,7 +14,7 @@ from twisted.python.usage import UsageError
 from jetjstp.interfaces import IAuthPolicyFactory
 from jetjstp.jet.limits import Limits as JetLimits
 from jetjstp.links.exposure import beyondLoopback
-from jetjstp.links.listeners import Listener
+from jetjstp.links.listeners import Listener, isSecure
 from jetjstp.links.origins import OriginRules
 from jetjstp.services.assembly import Assembly
 from jetjstp.services.checking import runCheck
@@ -23,8 +23,6 @@ from jetjstp.services.plan import Plan
 from jetjstp.strplugin import describeChoices, makeFromString
 
 __all__ = ["CommonOptions"]
-
-SECURE = ("ssl:", "tls:")
 
 
 class CommonOptions(LayeredOptions):
@@ -146,7 +144,7 @@ class CommonOptions(LayeredOptions):
             return
         if self["authPolicy"] is None:
             raise UsageError("--client-ca has no effect, for nobody can log in; add --auth-policy, or drop it")
-        if not any(listener.description.startswith(SECURE) for _, _, listener in plan.listeners()):
+        if not any(isSecure(listener.description) for _, _, listener in plan.listeners()):
             raise UsageError(
                 "--client-ca has no effect, for no listener speaks TLS; add such as --listen "
                 "ssl:11122:privateKey=key.pem:certKey=cert.pem, or drop it"
@@ -187,7 +185,7 @@ class CommonOptions(LayeredOptions):
         @raise UsageError: That cannot be understood, or everybody could come in, and nobody said that this is wanted.
         """
         try:
-            listeners = [self._listener(option, each) for each in descriptions]
+            listeners = [Listener(self.reactor, option, each, clientCa=self["clientCa"]) for each in descriptions]
         except ValueError as error:
             raise UsageError(str(error)) from None
         if self["authPolicy"] is None and not self["anonymous"]:
@@ -198,11 +196,6 @@ class CommonOptions(LayeredOptions):
                         "with --auth-policy users:FILE or --anonymous, or stay on this one with interface=127.0.0.1"
                     )
         return listeners
-
-    def _listener(self, option: str, description: str) -> Listener:
-        asks = self["clientCa"] is not None and description.startswith(SECURE)
-        more = {"clientCa": self["clientCa"]} if asks else {}
-        return Listener(self.reactor, option, description, **more)
 
     def policy(self) -> Any:
         """

@@ -65,7 +65,7 @@ class CommandLineTestCase(SynchronousTestCase):
 class FakeListener:
     """A listener that has a description and nothing else."""
 
-    def __init__(self, reactor: object, option: str, description: str) -> None:
+    def __init__(self, reactor: object, option: str, description: str, clientCa: str | None = None) -> None:
         self.option = option
         self.description = description
 
