@@ -7,6 +7,7 @@ begin and end.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
@@ -22,9 +23,11 @@ from jetjstp.jstp.server import Server
 from jetjstp.links.origins import OriginRules
 from jetjstp.links.websocket import WebSocketLinkFactory
 from jetjstp.services.busapplication import BusApplication
+from jetjstp.services.figures import Figures
+from jetjstp.services.jstplogins import JstpLogins
 from jetjstp.services.plan import JetSide, JstpSide, Plan
 from jetjstp.services.status import StatusStates
-from jetjstp.services.wiring import makeBusApplication, makeFigures, makeLogins, makeSite, makeStatusStates
+from jetjstp.services.website import statusSite
 
 __all__ = ["Assembly"]
 
@@ -54,6 +57,7 @@ class Assembly:
         )
         self.server: Server | None = None
         self._busApplication: BusApplication | None = None
+        self._logins: JstpLogins | None = None
         self._webSockets: WebSocketLinkFactory | None = None
         if plan.jstp is not None:
             self.server = self._makeServer(plan.jstp)
@@ -62,17 +66,26 @@ class Assembly:
         self._sitePorts: list[IListeningPort] = []
         self._site: Site | None = None
         self._states: StatusStates | None = None
-        figures = makeFigures(self.daemon, [] if self.server is None else [self.server])
+        figures = Figures(self.daemon, [] if self.server is None else [self.server])
         if plan.web:
-            self._site = makeSite(figures, self.trouble, reactor)
+            self._site = statusSite(figures, self.trouble, reactor)
         if plan.metricsGroup is not None:
-            self._states = makeStatusStates(self.daemon, figures, plan.metricsGroup, reactor)
+            self._states = StatusStates(self.daemon, figures, plan.metricsGroup, reactor)
 
     def _makeServer(self, side: JstpSide) -> Server:
-        self._busApplication = bus = makeBusApplication(self.daemon, self.plan.policy, self._reactor)
+        policy = self.plan.policy
+        if policy is not None:
+            if not callable(getattr(policy, "identify", None)):
+                raise ValueError(
+                    f"the policy {self.plan.policyName!r} has no method identify(user), by which JSTP clients are "
+                    "known again when they come back; take another one, or serve Jet alone"
+                )
+            # Wrong logins count together with those of Jet.
+            self._logins = JstpLogins(policy, self.daemon.attempts)
+        self._busApplication = bus = BusApplication(self.daemon, policy, reactor=self._reactor)
         server = createServer(
             [bus.application, *side.applications],
-            authPolicy=makeLogins(self.plan.policy, self.daemon),
+            authPolicy=self._logins,
             sessionStorageProvider=side.storage,
             sessionDurability=side.durability,
             limits=side.limits,
@@ -158,9 +171,16 @@ class Assembly:
         return len(self.daemon.peers), 0 if self.server is None else len(self.server.getClientsArray())
 
     def rechecks(self) -> list[Callable[[], Any]]:
-        """What is to be called after the policy has other users: each says how many peers it has dropped."""
-        found = (getattr(part, "recheck", None) for part in (self.daemon, self._busApplication))
-        return [each for each in found if each is not None]
+        """
+        What is to be called, in this order, after the policy has other users: each says how many peers it has dropped,
+        now or later.
+        """
+        rechecks: list[Callable[[], Any]] = [self.daemon.recheck]
+        if self._busApplication is not None:
+            rechecks.append(self._busApplication.recheck)
+        if self._logins is not None and self.server is not None:
+            rechecks.append(partial(self._logins.recheck, self.server))
+        return rechecks
 
     # Ending
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import txaio
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.resource import Resource
-from twisted.web.server import Site
 
 from jetjstp.framing import LengthPrefixed
 from jetjstp.interfaces import StorageUnavailable
+from jetjstp.jet.limits import Limits
 from jetjstp.jstp.applications import Application
 from jetjstp.links.listeners import Listener, ListenFailed
-from jetjstp.services import assembly
+from jetjstp.policies.users import UsersPolicy
 from jetjstp.services.assembly import Assembly
+from jetjstp.services.busapplication import BusApplication
 from jetjstp.services.plan import JetSide, JstpSide, Plan
 from jetjstp.storage.memory import SimpleSessionStorageProvider
 from tests.links.frames import serverFrames
@@ -59,26 +60,6 @@ class SlowStorage(SimpleSessionStorageProvider):
         super().close()
 
 
-class FakeBusApplication:
-    """What offers the bus, as far as an assembly sees it."""
-
-    application = Application("jet", {"jet": {"info": lambda connection: "the bus"}})
-
-    def __init__(self) -> None:
-        self.served: list[Any] = []
-        self.closed = 0
-
-    def serve(self, server: Any) -> None:
-        self.served.append(server)
-
-    def recheck(self) -> int:
-        return 0
-
-    def close(self) -> Deferred[None]:
-        self.closed += 1
-        return succeed(None)
-
-
 class Connection:
     """A client in memory."""
 
@@ -97,6 +78,11 @@ class Connection:
         self.wire.clear()
         return answer
 
+    @property
+    def isEnded(self) -> bool:
+        """Whether the server wants no more of it."""
+        return self.wire.disconnecting or self.wire.disconnected
+
     def lose(self) -> None:
         """The connection is gone."""
         self.protocol.connectionLost(Failure(ConnectionDone()))
@@ -110,8 +96,6 @@ class AssemblyTests(SynchronousTestCase):
         self.reactor = MemoryReactorClock()
         self.patch(txaio.config, "loop", self.reactor)  # type: ignore[attr-defined]
         self.storage = SlowStorage(self.reactor)
-        self.bus = FakeBusApplication()
-        self.patch(assembly, "makeBusApplication", lambda *_: self.bus)
 
     def listener(self, port: int) -> Listener:
         """A port of this machine."""
@@ -184,30 +168,41 @@ class AssemblyTests(SynchronousTestCase):
 
     def test_jstp(self) -> None:
         """Applications are served, and the bus besides them as the application jet."""
-        made = self.started()
+        made = self.started(name="kitchen")
         connection = Connection(self.reactor, JSTP)
         self.assertIn(b"ok:", connection.say(b"{handshake:[0,'sums'],anonymous:[]}\0"))
         self.assertEqual(connection.say(b"{call:[1,'calc'],add:[2,3]}\0"), b"{callback:[1],ok:[5]}\0")
         connection = Connection(self.reactor, JSTP)
         self.assertIn(b"ok:", connection.say(b"{handshake:[0,'jet'],anonymous:[]}\0"))
-        self.assertEqual(connection.say(b"{call:[1,'jet'],info:[]}\0"), b'{callback:[1],ok:["the bus"]}\0')
-        self.assertEqual(self.bus.served, [made.server])
-        self.assertEqual(made.counts(), (0, 2))
+        connection.say(b"{call:[1,'jet'],info:[]}\0")
+        self.reactor.advance(0)
+        self.assertIn(b'"name":"kitchen"', connection.wire.value())
+        self.assertEqual(made.counts()[1], 2)
 
     def test_logins(self) -> None:
-        """Clients of JSTP log in with the same policy, through what makes it one of theirs."""
-        asked: list[Any] = []
+        """Clients of JSTP log in with the same policy, and wrong passwords count together with those of Jet."""
+        self.started(policy=UsersPolicy({"joe": {"password": "tea"}}), limits=Limits(failedLoginsPerMinute=1))
+        self.assertIn(b"ok:", self.login("tea"))
+        self.assertIn(b"error:[11]", self.login("coffee"))
+        request = b'{"id":1,"method":"authenticate","params":{"user":"joe","password":"tea"}}'
+        answer = Connection(self.reactor, JET).say(LengthPrefixed.pack(request))
+        self.assertIn(b'"limitExceeded":"failedLoginsPerMinute"', answer)
 
-        def makeLogins(policy: object, daemon: object) -> Any:
-            asked.append(policy)
-            return lambda *_: "joe"
+    def login(self, password: str) -> bytes:
+        """What a client of JSTP is told that logs in."""
+        return Connection(self.reactor, JSTP).say(f"{{handshake:[0,'sums'],login:['joe','{password}']}}\0".encode())
 
-        self.patch(assembly, "makeLogins", makeLogins)
-        policy: Any = object()
-        self.started(policy=policy)
-        self.assertEqual(asked, [policy])
-        answer = Connection(self.reactor, JSTP).say(b"{handshake:[0,'sums'],login:['joe','tea']}\0")
-        self.assertIn(b"ok:", answer)
+    def test_unrememberingPolicy(self) -> None:
+        """A policy that knows users only while they log in is none for JSTP, whose clients come back without that."""
+
+        class Once:
+            def login(self, user: str, password: str, address: str) -> Deferred[None]:
+                return succeed(None)
+
+        policy: Any = Once()
+        error = self.assertRaises(ValueError, self.make, policy=policy, policyName="once")
+        self.assertIn("policy 'once' has no method identify(user)", str(error))
+        self.make(policy=policy, jstp=None)
 
     def webSocket(self, port: int, **headers: str | None) -> tuple[Connection, bytes]:
         """A connection that has asked to become a WebSocket, and the answer."""
@@ -253,7 +248,6 @@ class AssemblyTests(SynchronousTestCase):
         client.say(b"{call:[1,'calc'],add:[2,3]}\0")
         gone = made.hangUp()
         self.assertEqual(made.trouble(), "stopping")
-        self.assertEqual(self.bus.closed, 1)
         for connection in connections:
             [(opcode, payload)] = serverFrames(connection.wire.value())[-1:]
             self.assertEqual((opcode, int.from_bytes(payload[:2], "big")), (8, 1001))
@@ -271,7 +265,7 @@ class AssemblyTests(SynchronousTestCase):
     def test_faultyEnd(self) -> None:
         """What fails while it is closed keeps nothing else from being closed."""
         made = self.started()
-        self.patch(self.bus, "close", lambda: 1 / 0)
+        self.patch(BusApplication, "close", lambda self: 1 / 0)
         client = Connection(self.reactor, JET)
         with capturedLogs():
             gone = made.hangUp()
@@ -281,34 +275,50 @@ class AssemblyTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_rechecks(self) -> None:
-        """Whoever knows the rights of somebody is asked to look again."""
-        self.assertIn(self.bus.recheck, self.make().rechecks())
+        """When the users change, those who are gone are dropped, by whatever way they have come; others stay."""
+        policy = UsersPolicy({"joe": {"password": "tea", "auth": {}}, "eve": {"password": "tea", "auth": {}}})
+        made = self.started(policy=policy)
+        connections = {}
+        for user in ("joe", "eve"):
+            request = {"id": 1, "method": "authenticate", "params": {"user": user, "password": "tea"}}
+            connections[user] = [Connection(self.reactor, port) for port in (JET, JSTP, JSTP)]
+            jet, bus, other = connections[user]
+            self.assertIn(b"result", jet.say(LengthPrefixed.pack(json.dumps(request).encode())))
+            for client, name in ((bus, "jet"), (other, "sums")):
+                self.assertIn(b"ok:", client.say(f"{{handshake:[0,'{name}'],login:['{user}','tea']}}\0".encode()))
+        policy.replace({"joe": {"password": "tea", "auth": {}}})
+        with capturedLogs():
+            for recheck in made.rechecks():
+                self.successResultOf(maybeDeferred(recheck))
+        self.assertEqual([each.isEnded for each in connections["joe"]], [False, False, False])
+        self.assertEqual([each.isEnded for each in connections["eve"]], [True, True, True])
 
     def test_web(self) -> None:
-        """The site is told of the trouble, the states begin and end with the rest."""
-        told: list[Any] = []
+        """The site tells how things are, while there are connections and storage and when it ends."""
+        made = self.make(web=[self.listener(WEB)])
+        self.successResultOf(made.bind())
+        self.assertIn(b" 503 ", self.get("healthz"))
+        self.successResultOf(made.prepare())
+        made.open()
+        self.assertIn(b" 200 ", self.get("healthz"))
+        self.storage.trouble = "Redis is away"
+        self.assertIn(b"Redis is away", self.get("healthz"))
+        self.assertIn(b"\njetjstp_jet_peers{", self.get("metrics"))
+        self.assertIn(b"\njetjstp_jstp_connections{", self.get("metrics"))
 
-        class States:
-            def start(self) -> None:
-                told.append("start")
+    def get(self, page: str) -> bytes:
+        """What the site answers."""
+        return Connection(self.reactor, WEB).say(f"GET /{page} HTTP/1.0\r\n\r\n".encode())
 
-            def stop(self) -> None:
-                told.append("stop")
-
-        self.patch(assembly, "makeFigures", lambda daemon, servers: (daemon, list(servers)))
-
-        def makeSite(figures: object, healthy: Any, reactor: object) -> Site:
-            told.append(healthy())
-            return Site(Resource())
-
-        def makeStatusStates(daemon: object, figures: object, group: str, reactor: object) -> States:
-            told.append(group)
-            return States()
-
-        self.patch(assembly, "makeSite", makeSite)
-        self.patch(assembly, "makeStatusStates", makeStatusStates)
-        made = self.started(web=[self.listener(WEB)], metricsGroup="admin")
-        self.assertEqual(told, ["starting", "admin", "start"])
-        self.assertIn(WEB, [server[0] for server in self.reactor.tcpServers])
-        self.successResultOf(made.hangUp())
-        self.assertEqual(told[-1], "stop")
+    def test_states(self) -> None:
+        """The figures are states for the group that may see them, as long as the rest is there."""
+        users = {"joe": {"password": "tea", "auth": {"fetchGroups": ["admin"]}}}
+        made = self.started(policy=UsersPolicy(users), metricsGroup="admin")
+        asked = [
+            b'{"id":1,"method":"authenticate","params":{"user":"joe","password":"tea"}}',
+            b'{"id":2,"method":"get","params":{"path":{"startsWith":"$daemon/"}}}',
+        ]
+        self.assertIn(b'"$daemon/peers"', Connection(self.reactor, JET).say(b"".join(map(LengthPrefixed.pack, asked))))
+        self.assertNotIn(b"$daemon/", Connection(self.reactor, JET).say(LengthPrefixed.pack(asked[1])))
+        made.hangUp()
+        self.assertEqual(made.daemon.figures()[0].name, "jet_peers")
