@@ -79,7 +79,8 @@ class PageTestCase(TestCase):
             shell.endInput()
         elif step.what == "interrupt":
             shell.interrupt()
-            if any(each.where == step.where for each in later if each.what == "run"):
+            # What it said at its end may be shown next; else nothing goes on before it is over.
+            if next((each.what for each in later if each.where == step.where), "run") == "run":
                 await shell.see(f"...\n{END}" if step.where in LOGGING else END)
         elif step.what == "see":
             await shell.see(step.text)
