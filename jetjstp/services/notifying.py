@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, MutableMapping
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -19,12 +20,19 @@ SOCKET_VARIABLE = "NOTIFY_SOCKET"
 WATCHDOG_VARIABLE = "WATCHDOG_USEC"
 WATCHDOG_PID_VARIABLE = "WATCHDOG_PID"
 
+RETRY_SECONDS = 0.05
+"""Until a manager that has not read what it was told is told more."""
+
+MOST_UNSENT = 16
+"""States that wait for it."""
+
 
 class Notifier:
     """
     Sends states to a service manager. Without an address nothing is sent.
 
-    That a state cannot be sent is one warning in the log, and no harm.
+    A manager that is slow to read is told a little later, in the same order. That a state cannot be sent at all is one
+    warning in the log, and no harm.
     """
 
     _log = Logger()
@@ -46,6 +54,8 @@ class Notifier:
         self._watchdog = watchdog
         self._monotonic = monotonic
         self._call: IDelayedCall | None = None
+        self._unsent: deque[bytes] = deque(maxlen=MOST_UNSENT)
+        self._retry: IDelayedCall | None = None
         self._hasFailed = False
 
     def ready(self, status: str) -> None:
@@ -68,7 +78,7 @@ class Notifier:
         self.close()
 
     def close(self) -> None:
-        """Leave nothing scheduled."""
+        """Tell the watchdog nothing more."""
         if self._call is not None:
             self._call.cancel()
             self._call = None
@@ -76,20 +86,32 @@ class Notifier:
     def _watch(self) -> None:
         assert self._watchdog is not None
         self._call = self._clock.callLater(self._watchdog / 2, self._watch)
-        self._send("WATCHDOG=1")
+        if not self._unsent:
+            self._send("WATCHDOG=1")
 
     def _send(self, *lines: str) -> None:
-        if self._address is None:
-            return
-        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        if self._address is not None:
+            self._unsent.append("\n".join(lines).encode("utf-8", "replace"))
+            if self._retry is None:
+                self._flush(self._address)
+
+    def _flush(self, name: str) -> None:
+        self._retry = None
+        address = "\0" + name[1:] if name.startswith("@") else name
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
-                sender.sendto("\n".join(lines).encode("utf-8", "replace"), address)
+                while self._unsent:
+                    sender.sendto(self._unsent[0], address)
+                    self._unsent.popleft()
+        except BlockingIOError:
+            # A state that is lost would be waited for, until the manager ends us.
+            self._retry = self._clock.callLater(RETRY_SECONDS, self._flush, name)
         except (OSError, ValueError) as error:
+            self._unsent.clear()
             if not self._hasFailed:
                 self._hasFailed = True
                 self._log.warn(
-                    "the service manager cannot be told of us at {address}: {error}", address=self._address, error=error
+                    "the service manager cannot be told of us at {address}: {error}", address=name, error=error
                 )
 
 

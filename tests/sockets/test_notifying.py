@@ -78,6 +78,21 @@ class NotifierTests(SynchronousTestCase):
         notifier.stopping("bye")
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_slow(self) -> None:
+        """A manager that does not read for a while is told everything all the same, in order; the watchdog may wait."""
+        notifier = Notifier(self.path, self.clock, watchdog=1.0)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as filler:
+            with self.assertRaises(BlockingIOError):
+                while True:
+                    filler.sendto(b"noise", self.path)
+        notifier.ready("x")
+        self.clock.pump([0.05] * 20)
+        notifier.stopping("bye")
+        self.assertEqual(set(self.received()), {"noise"})
+        self.clock.advance(0.05)
+        self.assertEqual(self.received(), ["READY=1\nSTATUS=x", "STOPPING=1\nSTATUS=bye"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_nobody(self) -> None:
         """Without a manager nothing is sent, and nothing scheduled."""
         Notifier(None, self.clock, watchdog=10.0).ready("x")
