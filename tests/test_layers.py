@@ -142,15 +142,20 @@ LAYERS = {
     "jetjstp.strplugin": 7,
     "jetjstp.tcpnet": 7,
     "jetjstp.tcpnet.service": 7,
-    # 8: what twistd uses, and what people use at the command line
+    # 8: what joins the systems, and what people use at the command line
     "jetjstp.cli": 8,
     "jetjstp.cli.*": 8,
-    "jetjstp.services": 8,
-    "jetjstp.services.*": 8,
-    "jetjstp.smokesignal.service": 8,
-    # 9: on top of everything, used by tests only
-    "jetjstp.testing": 9,
-    "jetjstp.testing.*": 9,
+    "jetjstp.gateway": 8,
+    "jetjstp.gateway.*": 8,
+    "jetjstp.metrics": 8,
+    "jetjstp.metrics.*": 8,
+    # 9: what twistd uses
+    "jetjstp.services": 9,
+    "jetjstp.services.*": 9,
+    "jetjstp.smokesignal.service": 9,
+    # 10: on top of everything, used by tests only
+    "jetjstp.testing": 10,
+    "jetjstp.testing.*": 10,
 }
 """The height of each module; C{folder.*} is that of the modules which are not named."""
 

@@ -58,6 +58,11 @@ class ConnectedPeer:
         return self._client.address
 
     @property
+    def kind(self) -> str:
+        """How it is connected: C{"stream"}, C{"websocket"}, or what a link of one's own says."""
+        return self._client.kind
+
+    @property
     def user(self) -> str | None:
         """Who logged in; L{None} before."""
         return userOf(self._client)

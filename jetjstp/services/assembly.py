@@ -16,18 +16,19 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 
+from jetjstp.gateway.application import BusApplication
+from jetjstp.gateway.link import BusLink
 from jetjstp.jet.daemon import Daemon
 from jetjstp.jstp.listening import webSocketFactory
 from jetjstp.jstp.net import createServer
 from jetjstp.jstp.server import Server
 from jetjstp.links.origins import OriginRules
 from jetjstp.links.websocket import WebSocketLinkFactory
-from jetjstp.services.busapplication import BusApplication
-from jetjstp.services.figures import Figures
+from jetjstp.metrics.figures import Figures
+from jetjstp.metrics.status import StatusStates
+from jetjstp.metrics.website import statusSite
 from jetjstp.services.jstplogins import JstpLogins
 from jetjstp.services.plan import JetSide, JstpSide, Plan
-from jetjstp.services.status import StatusStates
-from jetjstp.services.website import statusSite
 
 __all__ = ["Assembly"]
 
@@ -168,16 +169,19 @@ class Assembly:
 
     def counts(self) -> tuple[int, int]:
         """How many Jet peers and how many JSTP clients are connected."""
-        return len(self.daemon.peers), 0 if self.server is None else len(self.server.getClientsArray())
+        peers = sum(peer.kind != BusLink.kind for peer in self.daemon.peers)
+        return peers, 0 if self.server is None else len(self.server.getClientsArray())
 
     def rechecks(self) -> list[Callable[[], Any]]:
         """
         What is to be called, in this order, after the policy has other users: each says how many peers it has dropped,
         now or later.
         """
-        rechecks: list[Callable[[], Any]] = [self.daemon.recheck]
+        rechecks: list[Callable[[], Any]] = []
         if self._busApplication is not None:
+            # First: its sessions are peers of the daemon, too, and are not to be counted twice.
             rechecks.append(self._busApplication.recheck)
+        rechecks.append(self.daemon.recheck)
         if self._logins is not None and self.server is not None:
             rechecks.append(partial(self._logins.recheck, self.server))
         return rechecks

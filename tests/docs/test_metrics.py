@@ -13,9 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from jetjstp.causes import Cause, Refusal
 from jetjstp.figure import Figure
 from jetjstp.jstp import Application, net, ws
-from jetjstp.services.figures import Figures
-from jetjstp.services.status import INTERVAL, statesOf
-from jetjstp.services.website import IDLE_TIMEOUT, MOST_CONNECTIONS
+from jetjstp.metrics.figures import Figures
+from jetjstp.metrics.status import INTERVAL, statesOf
+from jetjstp.metrics.website import IDLE_TIMEOUT, MOST_CONNECTIONS
 from jetjstp.testing import MemoryDaemon
 
 from .sessions import ROOT

@@ -9,8 +9,8 @@ from twisted.internet import reactor as globalReactor
 from twisted.internet.defer import Deferred, fail, succeed
 
 from jetjstp import jstp
+from jetjstp.gateway.application import BusApplication
 from jetjstp.interfaces import Identity, UnknownUser
-from jetjstp.services.busapplication import BusApplication
 
 from .jstprunning import JstpTestCase
 from .loopback import ANY_PORT, portNumber

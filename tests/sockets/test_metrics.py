@@ -14,8 +14,8 @@ from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, HTTPConnectionPool, readBody
 
 from jetjstp import jet, jstp
-from jetjstp.services.figures import Figures
-from jetjstp.services.website import statusSite
+from jetjstp.metrics.figures import Figures
+from jetjstp.metrics.website import statusSite
 
 reactor: Any = globalReactor
 

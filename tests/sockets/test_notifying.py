@@ -81,10 +81,10 @@ class NotifierTests(SynchronousTestCase):
     def test_slow(self) -> None:
         """A manager that does not read for a while is told everything all the same, in order; the watchdog may wait."""
         notifier = Notifier(self.path, self.clock, watchdog=1.0)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as filler:
-            with self.assertRaises(BlockingIOError):
-                while True:
-                    filler.sendto(b"noise", self.path)
+        filler = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        with filler, self.assertRaises(BlockingIOError):
+            while True:
+                filler.sendto(b"noise", self.path)
         notifier.ready("x")
         self.clock.pump([0.05] * 20)
         notifier.stopping("bye")

@@ -14,9 +14,9 @@ from typing import Any
 from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.json import Decoder
 
+from jetjstp.gateway.jsontomdsf import mdsfOf, whyNot
 from jetjstp.jet.dialects import NodeJet2
 from jetjstp.jet.jsontext import itemsOf, membersOf, quote
-from jetjstp.services.jsontomdsf import mdsfOf, whyNot
 
 __all__ = ["ENDED", "JSTP", "NOTIFICATION", "Word", "packed", "wordOf"]
 

@@ -12,9 +12,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp import jet, jstp
+from jetjstp.gateway.application import BusApplication
 from jetjstp.interfaces import MessageLink
 from jetjstp.jstp.server import Server
-from jetjstp.services.busapplication import BusApplication
 from jetjstp.testing import MemoryEndpoint, MemoryPeer, MemoryServer
 
 __all__ = ["BusClient", "BusTestCase"]

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from jetjstp import jstp
-from tests.services.bussetting import BusClient, BusTestCase
+from tests.gateway.setting import BusClient, BusTestCase
 
 
 class OwnerCallTests(BusTestCase):

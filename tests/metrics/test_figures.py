@@ -1,5 +1,5 @@
 """
-Tests for L{jetjstp.services.figures}: the figures of everything together.
+Tests for L{jetjstp.metrics.figures}: the figures of everything together.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp.figure import Figure
 from jetjstp.jstp import Application, net, ws
-from jetjstp.services.figures import Figures
+from jetjstp.metrics.figures import Figures
 from jetjstp.testing import MemoryDaemon
 from tests.jstp.clientends import StreamClient
 

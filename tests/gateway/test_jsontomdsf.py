@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from jetjstp.gateway.jsontomdsf import LONGEST, mdsfOf, whyNot
 from jetjstp.jstp.mdsf import parse
-from jetjstp.services.jsontomdsf import LONGEST, mdsfOf, whyNot
 
 JSON: Any = st.recursive(
     st.none()

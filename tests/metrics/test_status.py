@@ -1,5 +1,5 @@
 """
-Tests for L{jetjstp.services.status}: figures as states of the daemon.
+Tests for L{jetjstp.metrics.status}: figures as states of the daemon.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp.figure import Figure
 from jetjstp.jstp import Application, net
-from jetjstp.services.figures import Figures
-from jetjstp.services.status import INTERVAL, StatusStates, statesOf
+from jetjstp.metrics.figures import Figures
+from jetjstp.metrics.status import INTERVAL, StatusStates, statesOf
 from jetjstp.testing import MemoryDaemon, MemoryPeer
 from tests.jet.asking import ask, events
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec.json import encode
 
+from jetjstp.gateway.jsontomdsf import mdsfOf, whyNot
 from jetjstp.jet.errors import internalError
 from jetjstp.jet.jsontext import UNREADABLE, valueOf
 from jetjstp.jet.jsonvalues import encodeJson
@@ -24,7 +25,6 @@ from jetjstp.jstp.errors import (
     CallbackLost,
     RemoteError,
 )
-from jetjstp.services.jsontomdsf import mdsfOf, whyNot
 
 __all__ = ["INTERNAL_ERROR", "INVALID_PARAMS", "jetErrorOf", "jstpErrorOf", "refusal", "trouble"]
 

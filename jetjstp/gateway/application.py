@@ -14,6 +14,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from jetjstp.bounds import checkNumber, checkSeconds
+from jetjstp.gateway.dialect import JSTP
+from jetjstp.gateway.errors import refusal, trouble
+from jetjstp.gateway.guest import Guest, fetchParams
+from jetjstp.gateway.jsontomdsf import mdsfOf, whyNot
+from jetjstp.gateway.link import INTERFACE
 from jetjstp.interfaces import IAuthPolicy, Identity, UnknownUser
 from jetjstp.jet.backlog import Pool
 from jetjstp.jet.daemon import Daemon
@@ -25,11 +30,6 @@ from jetjstp.jstp.errors import RemoteError
 from jetjstp.jstp.mdsf import UNDEFINED
 from jetjstp.jstp.results import EncodedResults
 from jetjstp.jstp.server import Server
-from jetjstp.services.busdialect import JSTP
-from jetjstp.services.buserrors import refusal, trouble
-from jetjstp.services.busguest import Guest, fetchParams
-from jetjstp.services.buslink import INTERFACE
-from jetjstp.services.jsontomdsf import mdsfOf, whyNot
 
 __all__ = ["BusApplication"]
 
@@ -184,7 +184,7 @@ class BusApplication:
             guest.end()
         return succeed(None)
 
-    # What sessions have in common, see L{jetjstp.services.busguest.Host}
+    # What sessions have in common, see L{jetjstp.gateway.guest.Host}
 
     def receiver(self, identity: Identity | None) -> JetReceiver:
         """A new client of the core."""

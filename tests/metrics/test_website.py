@@ -1,5 +1,5 @@
 """
-Tests for L{jetjstp.services.website} and L{jetjstp.services.exposition}.
+Tests for L{jetjstp.metrics.website} and L{jetjstp.metrics.exposition}.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
 from jetjstp import __version__
-from jetjstp.services.figures import Figures
-from jetjstp.services.website import IDLE_TIMEOUT, MOST_BODY, MOST_CONNECTIONS, statusSite
+from jetjstp.metrics.figures import Figures
+from jetjstp.metrics.website import IDLE_TIMEOUT, MOST_BODY, MOST_CONNECTIONS, statusSite
 from jetjstp.testing import MemoryDaemon
 
 
@@ -224,7 +224,7 @@ class MetricsTests(WebsiteTestCase):
     def test_notInstalled(self) -> None:
         """Without C{prometheus_client} there is no site; the error says what to install."""
         with patch.dict(sys.modules, {"prometheus_client": None}):
-            sys.modules.pop("jetjstp.services.exposition", None)
+            sys.modules.pop("jetjstp.metrics.exposition", None)
             error = self.assertRaises(ValueError, statusSite, Figures())
         self.assertIn("pip install 'jetjstp[metrics]'", str(error))
 

@@ -19,6 +19,11 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from jetjstp.gateway.dialect import wordOf
+from jetjstp.gateway.errors import jstpErrorOf, trouble
+from jetjstp.gateway.link import BusLink
+from jetjstp.gateway.memory import Memory
+from jetjstp.gateway.owner import OwnerCalls
 from jetjstp.interfaces import Identity, UnknownUser
 from jetjstp.jet.backlog import Pool
 from jetjstp.jet.elements import Element
@@ -27,11 +32,6 @@ from jetjstp.jet.protocol import JetReceiver
 from jetjstp.jstp.connection import Connection
 from jetjstp.jstp.errors import RemoteError
 from jetjstp.jstp.messages import encodeList
-from jetjstp.services.busdialect import wordOf
-from jetjstp.services.buserrors import jstpErrorOf, trouble
-from jetjstp.services.buslink import BusLink
-from jetjstp.services.busmemory import Memory
-from jetjstp.services.busowner import OwnerCalls
 
 __all__ = ["Guest", "Host"]
 

@@ -7,7 +7,7 @@ import json
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp import jstp
-from jetjstp.services.buserrors import jetErrorOf, jstpErrorOf
+from jetjstp.gateway.errors import jetErrorOf, jstpErrorOf
 
 
 class ErrorTests(SynchronousTestCase):

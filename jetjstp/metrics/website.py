@@ -22,7 +22,7 @@ from twisted.web.http import (
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
-from jetjstp.services.figures import Figures
+from jetjstp.metrics.figures import Figures
 
 __all__ = ["statusSite"]
 
@@ -58,7 +58,7 @@ def statusSite(figures: Figures, healthy: Healthy = lambda: None, reactor: IReac
     @raise ValueError: The package C{prometheus_client} is not installed.
     """
     try:
-        from jetjstp.services.exposition import Exposition
+        from jetjstp.metrics.exposition import Exposition
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "prometheus_client":
             raise

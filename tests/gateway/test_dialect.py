@@ -7,8 +7,8 @@ import json
 from msgspec import UNSET, Raw, UnsetType
 from twisted.trial.unittest import SynchronousTestCase
 
-from jetjstp.services.busdialect import JSTP, packed, wordOf
-from jetjstp.services.jsontomdsf import LONGEST
+from jetjstp.gateway.dialect import JSTP, packed, wordOf
+from jetjstp.gateway.jsontomdsf import LONGEST
 
 
 def textOf(raw: Raw | UnsetType) -> bytes:

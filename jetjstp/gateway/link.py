@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple, Protocol
 
+from jetjstp.gateway.dialect import ENDED, NOTIFICATION, packed
 from jetjstp.jstp.connection import Connection
-from jetjstp.services.busdialect import ENDED, NOTIFICATION, packed
 
 __all__ = ["INTERFACE", "BusLink", "Telling"]
 

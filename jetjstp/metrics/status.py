@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from jetjstp.figure import Figure
 from jetjstp.jet.daemon import Daemon
-from jetjstp.services.figures import Figures
+from jetjstp.metrics.figures import Figures
 
 __all__ = ["StatusStates", "statesOf"]
 

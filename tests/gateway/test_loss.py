@@ -14,9 +14,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp import jet, jstp
+from jetjstp.gateway.application import BusApplication
 from jetjstp.jstp import net
 from jetjstp.jstp.connection import Connection
-from jetjstp.services.busapplication import BusApplication
 from jetjstp.testing import MemoryEndpoint
 from tests.jstp.pairs import DOWN, UP, Direction, Pair
 

@@ -9,16 +9,16 @@ from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 
 from jetjstp import jet, jstp
+from jetjstp.gateway import jsontomdsf
+from jetjstp.gateway.application import BusApplication
+from jetjstp.gateway.guest import contentOf
 from jetjstp.interfaces import Identity
 from jetjstp.jet.elements import Element
 from jetjstp.jet.requests import Access
 from jetjstp.jstp.server import Server
-from jetjstp.services import jsontomdsf
-from jetjstp.services.busapplication import BusApplication
-from jetjstp.services.busguest import contentOf
 from jetjstp.storage.memory import SimpleSessionStorageProvider
+from tests.gateway.setting import BusClient, BusTestCase
 from tests.jstp.clientends import StreamClient
-from tests.services.bussetting import BusClient, BusTestCase
 
 
 def changed(id: str, path: str, value: Any) -> tuple[Any, ...]:

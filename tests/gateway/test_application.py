@@ -8,10 +8,10 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from jetjstp import jet, jstp
+from jetjstp.gateway.application import BusApplication
 from jetjstp.interfaces import Identity, UnknownUser
 from jetjstp.jstp.server import Server
-from jetjstp.services.busapplication import BusApplication
-from tests.services.bussetting import BusClient, BusTestCase
+from tests.gateway.setting import BusClient, BusTestCase
 
 ADA = Identity("ada", frozenset(["staff"]), frozenset(["staff"]), frozenset(["staff"]))
 

@@ -12,15 +12,15 @@ from msgspec import UNSET
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from jetjstp.gateway.dialect import Word
+from jetjstp.gateway.errors import jetErrorOf
+from jetjstp.gateway.link import INTERFACE
 from jetjstp.jet.clients import Client
 from jetjstp.jet.jsontext import quote, truthy, valueOf
 from jetjstp.jet.jsonvalues import encodeJson
 from jetjstp.jstp.connection import Connection
 from jetjstp.jstp.errors import RemoteError
 from jetjstp.jstp.mdsf import UNDEFINED
-from jetjstp.services.busdialect import Word
-from jetjstp.services.buserrors import jetErrorOf
-from jetjstp.services.buslink import INTERFACE
 
 __all__ = ["OwnerCalls"]
 

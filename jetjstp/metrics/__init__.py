@@ -1,0 +1,4 @@
+"""
+What a process does, in numbers: for Prometheus, as states of the bus, and for
+programs.
+"""
