@@ -4,6 +4,7 @@ Reading the users anew while everything goes on: SIGHUP.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterable
@@ -15,6 +16,9 @@ from twisted.logger import Logger, LogLevel
 from jetjstp.loglines import tell
 
 __all__ = ["HangUpSignal", "Reloading"]
+
+STANDARD_INPUT = 0
+"""As the system counts files: Python's C{sys.stdin} may be something else, or nothing."""
 
 
 class Reloading:
@@ -93,10 +97,13 @@ class Reloading:
 class HangUpSignal:
     """
     SIGHUP, as long as somebody wants it: it then calls a function in a turn of the reactor, and ends nothing.
+
+    But where we were started from a terminal that is gone now it means what it always has: the end.
     """
 
     def __init__(self, reactor: Any, call: Callable[[], object]) -> None:
         self._reactor = reactor
+        self._hadTerminal = False
         self._call = call
         self._previous: Any = None
         self._isInstalled = False
@@ -109,6 +116,7 @@ class HangUpSignal:
 
         if self._isInstalled or self._reactor is not reactor or not _isMainThread():
             return
+        self._hadTerminal = _hasTerminal()
         self._previous = signal.signal(signal.SIGHUP, self._received)
         self._isInstalled = True
 
@@ -120,7 +128,12 @@ class HangUpSignal:
             self._isInstalled = False
 
     def _received(self, number: int, frame: object) -> None:
-        self._reactor.callFromThread(self._call)
+        isOrphaned = self._hadTerminal and not _hasTerminal()
+        self._reactor.callFromThread(self._reactor.stop if isOrphaned else self._call)
+
+
+def _hasTerminal() -> bool:
+    return os.isatty(STANDARD_INPUT)
 
 
 def _isMainThread() -> bool:

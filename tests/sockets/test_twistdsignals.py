@@ -10,13 +10,14 @@ import re
 import socket
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IReactorUNIXDatagram
 from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.task import deferLater
 
 from jetjstp import jstp
 from tests.sockets.twistdchildren import LOOPBACK, TWISTD, Child, TwistdTestCase, reactor
@@ -117,6 +118,20 @@ class SignalTests(TwistdTestCase):
         await child.find(r'(#error\] not-reloaded: policy=reloading reason="users is broken; mend it; the users stay)')
         self.assertEqual((await self.ask(port, {"id": 1, "method": "info"}))[0]["result"]["name"], "jetjstp")
         await self.stop(child)
+
+    async def test_terminalGone(self) -> None:
+        """A daemon in the foreground goes with its terminal, in order; a SIGHUP by hand is none of that."""
+        child = self.twistd("-n", "--pidfile=", "--logfile=log", "jet", "--listen", LOOPBACK, isOnTerminal=True)
+        log = self.folder / "log"
+        while "started: " not in (log.read_text() if log.exists() else ""):
+            await deferLater(reactor, 0.05)
+        self.signal(child, "HUP")
+        while "not-reloaded: " not in log.read_text():
+            await deferLater(reactor, 0.05)
+        self.assertFalse(child.ended.called)
+        cast(Any, child.transport).loseConnection()
+        await child.ended
+        self.assertIn("stopped: command=jet", log.read_text())
 
     async def test_nothingToReload(self) -> None:
         """Where there is nothing to be read anew, SIGHUP says so; the log of values is there as JSON, too."""

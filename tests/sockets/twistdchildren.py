@@ -16,7 +16,7 @@ from typing import Any, cast
 from twisted.internet import reactor as globalReactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.interfaces import IProcessTransport, IReactorCore, IReactorProcess, IReactorTCP
+from twisted.internet.interfaces import IProcessTransport, IReactorCore, IReactorProcess, IReactorTCP, IReactorTime
 from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
@@ -26,7 +26,7 @@ from jetjstp.framing import LengthPrefixed
 __all__ = ["LOOPBACK", "TWISTD", "Child", "TwistdTestCase", "reactor"]
 
 
-class AllOfReactor(IReactorCore, IReactorProcess, IReactorTCP):
+class AllOfReactor(IReactorCore, IReactorProcess, IReactorTCP, IReactorTime):
     """What these tests need of the reactor."""
 
 
@@ -126,12 +126,14 @@ class TwistdTestCase(TestCase):
         program: str = TWISTD,
         environment: Mapping[str, str] | None = None,
         files: Mapping[int, int | str] | None = None,
+        isOnTerminal: bool = False,
     ) -> Child:
         """
         Run twistd with arguments.
 
         @param program: What runs it, for children that have something to be done before.
         @param files: File descriptors of the child, if it needs others than the usual ones.
+        @param isOnTerminal: Whether it runs on a terminal of its own, instead of having pipes.
         """
         child = Child()
         paths = [str(self.folder), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -142,6 +144,7 @@ class TwistdTestCase(TestCase):
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **(environment or {})},
             path=str(self.folder),
             childFDs=files,
+            usePTY=isOnTerminal,
         )
         self.addCleanup(self.end, child, transport)
         return child
