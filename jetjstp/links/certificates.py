@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from OpenSSL.crypto import X509, Error
-from OpenSSL.SSL import TLS_METHOD
 from OpenSSL.SSL import Error as SSLError
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
-from twisted.internet.ssl import Certificate, CertificateOptions
+from twisted.internet.ssl import Certificate
 from twisted.python.failure import Failure
 
 if TYPE_CHECKING:
     from cryptography import x509
 
-__all__ = ["AskingReactor", "loadClientCa", "peerCertificate", "tlsProblem"]
+__all__ = ["loadClientCa", "peerCertificate", "tlsProblem"]
 
 BEGIN, END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
@@ -70,51 +68,3 @@ def loadClientCa(path: str | os.PathLike[str]) -> list[X509]:
     if not found:
         raise ValueError(f"{shown} has no certificate in it; name a PEM file that begins with {BEGIN.decode()}")
     return found
-
-
-class AskingReactor:
-    """
-    A reactor whose TLS listeners ask clients for a certificate. Who has none is served all the same; one that was not
-    signed by whom we trust, or is not valid now, fails the handshake.
-
-    Endpoints of description strings have no way to say so. Everything else is that of the reactor.
-    """
-
-    def __init__(self, reactor: Any, trusted: list[X509]) -> None:
-        """
-        @param trusted: As from L{loadClientCa}.
-        """
-        self._reactor = reactor
-        self._trusted = trusted
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reactor, name)
-
-    def listenSSL(
-        self,
-        port: int,
-        factory: IProtocolFactory,
-        contextFactory: CertificateOptions,
-        backlog: int = 50,
-        interface: str = "",
-    ) -> IListeningPort:
-        """See L{twisted.internet.interfaces.IReactorSSL.listenSSL}."""
-        listening: IListeningPort = self._reactor.listenSSL(
-            port, factory, _asking(contextFactory, self._trusted), backlog=backlog, interface=interface
-        )
-        return listening
-
-
-def _asking(options: CertificateOptions, trusted: list[X509]) -> CertificateOptions:
-    """The same options, and clients are asked."""
-    method: dict[str, Any] = {} if options.method == TLS_METHOD else {"method": options.method}
-    return CertificateOptions(
-        privateKey=options.privateKey,
-        certificate=options.certificate,
-        extraCertChain=options.extraCertChain or None,
-        dhParameters=options.dhParameters,
-        verify=True,
-        caCerts=trusted,
-        requireCertificate=False,
-        **method,
-    )

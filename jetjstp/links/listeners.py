@@ -24,7 +24,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from jetjstp.links.certificates import AskingReactor, loadClientCa
+from jetjstp.links.tlslistening import TlsReactor
 
 __all__ = ["ListenFailed", "Listener", "isSecure", "reasonOf"]
 
@@ -61,11 +61,10 @@ class Listener:
         self.description = description
         self.port: IListeningPort | None = None
         self.isHeld = False
-        asking: Any = reactor
-        if clientCa is not None and isSecure(description):
-            asking = _asking(reactor, option, description, clientCa)
+        self._tls = _tlsOf(reactor, option, description, clientCa)
+        parsing: Any = self._tls or reactor
         try:
-            self._endpoint: IStreamServerEndpoint = serverFromString(asking, description)
+            self._endpoint: IStreamServerEndpoint = serverFromString(parsing, description)
         except Exception as error:
             if description.startswith("systemd:") and isinstance(error, LookupError):
                 raise ValueError(
@@ -93,6 +92,22 @@ class Listener:
             cast(FileDescriptor, self.port).startReading()
         self.isHeld = False
 
+    def renew(self) -> bool:
+        """
+        Read key and certificate again, for the connections that come from now on.
+
+        @return: Whether there are any that can be renewed.
+        @raise ValueError: They are of no use, the message names the listener; the old ones stay.
+        """
+        if self._tls is None:
+            return False
+        try:
+            self._tls.renew(self.description)
+        except Exception as error:
+            # As for parsing.
+            raise ValueError(f"{self.option} {self.description}: {reasonOf(error)}") from None
+        return True
+
     def _refused(self, failure: Failure) -> NoReturn:
         error = failure.value
         raise ListenFailed(f"{self.option} {self.description}: {reasonOf(error)}; {_remedy(error)}") from error
@@ -115,14 +130,19 @@ def isSecure(description: str) -> bool:
     return description.startswith(("ssl:", "tls:"))
 
 
-def _asking(reactor: IReactorCore, option: str, description: str, clientCa: str | os.PathLike[str]) -> AskingReactor:
+def _tlsOf(
+    reactor: IReactorCore, option: str, description: str, clientCa: str | os.PathLike[str] | None
+) -> TlsReactor | None:
     if not description.startswith("ssl:"):
-        kind = description.partition(":")[0]
-        raise ValueError(
-            f"{option} {description}: --client-ca does not reach {kind}: endpoints, which are somebody else's; use ssl:"
-        )
+        if clientCa is not None and isSecure(description):
+            kind = description.partition(":")[0]
+            raise ValueError(
+                f"{option} {description}: --client-ca does not reach {kind}: endpoints, which are somebody else's; "
+                "use ssl:"
+            )
+        return None
     try:
-        return AskingReactor(reactor, loadClientCa(clientCa))
+        return TlsReactor(reactor, clientCa)
     except ValueError as error:
         raise ValueError(f"--client-ca {error}") from None
 

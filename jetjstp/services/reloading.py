@@ -1,5 +1,5 @@
 """
-Reading the users anew while everything goes on: SIGHUP.
+Reading users and certificates anew while everything goes on: SIGHUP.
 """
 
 from __future__ import annotations
@@ -23,25 +23,33 @@ STANDARD_INPUT = 0
 
 class Reloading:
     """
-    Has a policy read its users anew, and then those peers dropped whose rights are others now.
+    Has listeners read their certificates anew, and a policy its users; then those peers dropped whose rights are others
+    now.
 
-    What goes wrong is one line in the log, and everything stays as it was.
+    What goes wrong is one line in the log, and what it is about stays as it was.
     """
 
     _log = Logger()
 
     def __init__(
-        self, policy: object, policyName: str | None, rechecks: Callable[[], Iterable[Callable[[], Any]]]
+        self,
+        policy: object,
+        policyName: str | None,
+        rechecks: Callable[[], Iterable[Callable[[], Any]]],
+        renewals: Iterable[Callable[[], bool]] = (),
     ) -> None:
         """
         @param policy: If it has C{reload}, that is called. It raises L{ValueError} with one line if the users are
             broken, and keeps the old ones.
         @param policyName: What the policy is called in the log.
         @param rechecks: Gives what is called after that; each says how many peers it has dropped, now or later.
+        @param renewals: What is called before: each says whether it has read certificates, and raises L{ValueError}
+            with one line if they are of no use.
         """
         self._policy = policy
         self._policyName = policyName
         self._rechecks = rechecks
+        self._renewals = tuple(renewals)
         self._isRunning = False
         self._isWanted = False
 
@@ -66,11 +74,29 @@ class Reloading:
             self._isRunning = False
 
     async def _reloadOnce(self) -> None:
+        certificates = self._renew()
         reload = getattr(self._policy, "reload", None)
-        if reload is None:
+        if reload is not None:
+            await self._reloadUsers(reload)
+        elif not certificates:
             reason = "there is no --auth-policy" if self._policy is None else "this policy reads nothing anew"
             tell(self._log, "not-reloaded", policy=self._policyName, reason=reason)
-            return
+
+    def _renew(self) -> int:
+        """Returns how many listeners have certificates, of use or not."""
+        renewed = failed = 0
+        for renew in self._renewals:
+            try:
+                renewed += renew()
+            except ValueError as error:
+                failed += 1
+                reason = f"{error}; the certificate stays as it was"
+                tell(self._log, "not-reloaded", level=LogLevel.error, reason=reason)
+        if renewed:
+            tell(self._log, "reloaded", certificates=renewed)
+        return renewed + failed
+
+    async def _reloadUsers(self, reload: Callable[[], Any]) -> None:
         try:
             await maybeDeferred(reload)
         except ValueError as error:

@@ -67,7 +67,8 @@ class DaemonService(Service):
         self._plan = assembly.plan
         self._notifier = notifier
         self._reactor = reactor
-        self._reloading = Reloading(self._plan.policy, self._plan.policyName, assembly.rechecks)
+        renewals = [listener.renew for _, _, listener in self._plan.listeners()]
+        self._reloading = Reloading(self._plan.policy, self._plan.policyName, assembly.rechecks, renewals)
         self._hangUpSignal = HangUpSignal(reactor, self.reload)
         self._binding: Deferred[None] | None = None
         self._preparing: Deferred[None] | None = None
@@ -224,7 +225,7 @@ class DaemonService(Service):
     # Meanwhile
 
     def reload(self) -> Deferred[None]:
-        """Read the users anew, see L{Reloading}; that is what SIGHUP does."""
+        """Read users and certificates anew, see L{Reloading}; that is what SIGHUP does."""
         self._notifier.reloading()
         return self._reloading.reload().addCallback(self._reloaded)
 

@@ -65,6 +65,30 @@ class ReloadingTests(SynchronousTestCase):
         [event] = self.reload(object(), self.fail)
         self.assertIn("reads nothing anew", formatEvent(event))
 
+    def test_certificates(self) -> None:
+        """Certificates are read before the users; one that is of no use keeps neither the others nor the users."""
+
+        def broken() -> bool:
+            raise ValueError("--listen ssl:1: no such file")
+
+        with capturedLogs() as events:
+            renewals = [lambda: True, broken, lambda: False, lambda: True]
+            self.successResultOf(Reloading(FakePolicy(), "users", list, renewals).reload())
+        self.assertEqual(
+            [formatEvent(event) for event in events],
+            [
+                'not-reloaded: reason="--listen ssl:1: no such file; the certificate stays as it was"',
+                "reloaded: certificates=2",
+                "reloaded: policy=users dropped=0",
+            ],
+        )
+
+    def test_certificatesAlone(self) -> None:
+        """Where there are certificates and no policy, there was something to be read anew."""
+        with capturedLogs() as events:
+            self.successResultOf(Reloading(None, None, list, [lambda: True]).reload())
+        self.assertEqual([formatEvent(event) for event in events], ["reloaded: certificates=1"])
+
     def test_faults(self) -> None:
         """A policy or a look that fails otherwise is a fault in the log, and harms nobody else."""
         self.reload(FakePolicy(KeyError("x")), self.fail)

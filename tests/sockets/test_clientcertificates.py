@@ -83,6 +83,65 @@ class CertificateTestCase(TestCase):
             await deferLater(reactor, 0.005)
 
 
+class RenewalTests(CertificateTestCase):
+    """Certificates that are renewed while a listener has connections."""
+
+    async def start(self) -> str:
+        """A daemon; its URL."""
+        self.listening = self.listener(self.ca)
+        daemon = jet.Daemon(policy=UsersPolicy(USERS))
+        self.addCleanup(daemon.close)
+        [port] = await daemon.listen(endpoints=[self.listening])
+        return f"jets://127.0.0.1:{port.getHost().port}"  # type: ignore[attr-defined]
+
+    async def connect(self, url: str, trusted: str, issued: Issued | None = None) -> jet.Peer:
+        """A peer that trusts one certificate."""
+        peer = jet.Peer(url, tlsOptions={**self.tlsOptions(issued), "trustRoot": trusted}, reconnect=False)
+        self.addCleanup(peer.close)
+        await peer.connect()
+        return peer
+
+    @asDeferred
+    async def test_renewed(self) -> None:
+        """Who connects after a renewal gets the new certificate, and is asked for one of the new authority."""
+        url = await self.start()
+        before = self.write("before.pem", Path(self.server).read_bytes())
+        old = await self.connect(url, before)
+        own, self.authority = makeCertificate(), Authority()
+        self.write("server.pem", own.dumpPEM() + own.privateKey.dump(1))
+        self.write("ca.pem", self.authority.pem)
+        self.assertTrue(self.listening.renew())
+        await self.connect(url, self.server, self.authority.issue("pump-1.example"))
+        with self.assertRaises(jet.ConnectionClosed):
+            await self.connect(url, before)
+        self.assertTrue(old.isConnected())
+
+    @asDeferred
+    async def test_broken(self) -> None:
+        """Files that are of no use are named in one line, and the listener goes on as it was."""
+        url = await self.start()
+        before = self.write("before.pem", Path(self.server).read_bytes())
+        own, other = makeCertificate(), makeCertificate()
+        for content, words in (
+            (b"nothing", "ssl:0"),
+            (own.dump(1) + other.privateKey.dump(1), "keys do not match"),
+        ):
+            self.write("server.pem", content)
+            error = self.assertRaises(ValueError, self.listening.renew)
+            self.assertIn(f"--listen {self.listening.description}: ", str(error))
+            self.assertIn(words, str(error))
+            self.assertNotIn("\n", str(error))
+        self.write("server.pem", own.dumpPEM() + own.privateKey.dump(1))
+        self.write("ca.pem", b"")
+        self.assertIn("has no certificate in it", str(self.assertRaises(ValueError, self.listening.renew)))
+        await self.connect(url, before)
+
+    def test_nothing(self) -> None:
+        """A listener without TLS, or one that does not listen yet, has nothing to renew."""
+        self.assertFalse(Listener(reactor, "--listen", "tcp:0").renew())
+        self.listener(None).renew()
+
+
 class JetTests(CertificateTestCase):
     """Peers of a daemon."""
 
