@@ -49,7 +49,7 @@ class AnnounceTests(JetctlTestCase):
         node = tcpnet.Service({"name": service, "uuid": "AB01"}, reactor=reactor)
         self.addCleanup(node.close)
         address = await node.listen(0, "127.0.0.1")
-        options = ("discover", service, "--address", "127.0.0.1", "--wait", "0.5")
+        options = ("discover", service, "--address", "127.0.0.1", "--wait", "1.0")
         ended = await self.jetctl(*options, "--json")
         self.assertEqual(
             ended.values,

@@ -25,12 +25,12 @@ MEBIBYTE = 1024 * 1024
 
 HALF_OPEN = 2000
 
-CHANGES = 200_000
+CHANGES = 100_000
 
 PORTION = 10_000
 
-VALUE = "x" * 300
-"""Part of each changed value: two hundred thousand of them are more than a daemon may keep."""
+VALUE = "x" * 900
+"""Part of each changed value: a hundred thousand of them are more than a daemon may keep."""
 
 BOUND = 60 * MEBIBYTE
 """What news for peers that do not read may take: a fraction of what it would be if everything was kept."""
@@ -190,7 +190,7 @@ class SlowReaderTests(HostileTestCase):
 
     def test_neverReads(self) -> None:
         """
-        While an owner changes a state two hundred thousand times, subscribers that do not read cost the daemon a
+        While an owner changes a state a hundred thousand times, subscribers that do not read cost the daemon a
         bounded amount of memory, others follow every change; when they read again they come to the newest value.
         """
         owner = self.connect()
