@@ -10,21 +10,21 @@ calls L{Bus.work} while there is any, and L{Bus.expire} when its deadline has co
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from enum import Enum
-from typing import NamedTuple
+from collections.abc import Callable
 
 from msgspec import UNSET, DecodeError, Raw, UnsetType
 from twisted.logger import Logger
 
 from jetjstp.causes import Cause
 from jetjstp.jet.access import Groups, May, mayAccess
+from jetjstp.jet.admission import Admission
 from jetjstp.jet.backlog import Backlog
 from jetjstp.jet.batches import PIECE, Batch, objectsOf
 from jetjstp.jet.clients import Client, Outlet
 from jetjstp.jet.dialects import NODE_JET_2, Dialect
+from jetjstp.jet.effects import Drop, Effect, PauseReading, ResumeReading
 from jetjstp.jet.elements import Elements, Removed
-from jetjstp.jet.errors import PARSE_ERROR, JetError, LimitExceeded, internalError
+from jetjstp.jet.errors import PARSE_ERROR, JetError, internalError
 from jetjstp.jet.fetches import Fetches
 from jetjstp.jet.jsontext import UNREADABLE, quote, tooDeep
 from jetjstp.jet.limits import Limits
@@ -34,7 +34,7 @@ from jetjstp.jet.routing import Routes
 from jetjstp.jet.services import SERVICES
 from jetjstp.jet.slices import BLOCKED, STEP, STRIDE, Job, Slices, Waiting
 
-__all__ = ["Authenticate", "Bus", "Drop", "Effect", "Login", "PauseReading", "ResumeReading"]
+__all__ = ["Bus"]
 
 PROTOCOL_VERSION = "1.1.0"
 
@@ -48,58 +48,6 @@ SPILL = 256 * 1024
 """Bytes that a client which is catching up is sent at a time."""
 
 
-class Login(Enum):
-    """How a login went."""
-
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    """The policy says no."""
-    UNSEEN = "unseen"
-    """There were too many wrong ones from that address: the policy was not asked."""
-    FAILED = "failed"
-    """The policy itself failed."""
-
-
-class Authenticate(NamedTuple):
-    """Ask the policy; L{Bus.authenticated}, L{Bus.refused} or L{Bus.refusedUnseen} is to follow."""
-
-    client: Client
-    id: Raw | UnsetType
-    user: str
-    password: str
-
-    def __repr__(self) -> str:
-        """Passwords are not for logs and tracebacks."""
-        return f"Authenticate(client={self.client!r}, id={self.id!r}, user={self.user!r}, password=...)"
-
-
-class Drop(NamedTuple):
-    """
-    End the connection of a client. L{Bus.lost} is to follow.
-
-    @ivar atOnce: Whether what is in its outbox is lost, too: it would never be read.
-    """
-
-    client: Client
-    reason: str
-    atOnce: bool
-
-
-class PauseReading(NamedTuple):
-    """The client has more to be worked on than it may ask for at a time."""
-
-    client: Client
-
-
-class ResumeReading(NamedTuple):
-    """It may ask for more."""
-
-    client: Client
-
-
-Effect = Authenticate | Drop | PauseReading | ResumeReading
-
-
 class Bus:
     """
     All states, methods, fetches and requests of one daemon.
@@ -108,7 +56,7 @@ class Bus:
     @ivar effects: What is to be done outside, in order; whoever does it takes it out.
     @ivar dirty: The clients whose outbox is to be written; whoever writes takes them out.
     @ivar owners: Clients without a peer: the daemon itself, as the owner of what it shows.
-    @ivar logins: How the logins went that were asked for.
+    @ivar admission: Who the clients are.
     @ivar dropped: How many clients were dropped, by why.
     """
 
@@ -134,9 +82,9 @@ class Bus:
         self._name = name
         self._version = version
         self._slices = Slices(self._faulty)
-        self.fetches = Fetches(self.elements, self._slices, may, self.limits, self._done)
+        self.fetches = Fetches(self.elements, self._slices, may, self.limits, self.done)
+        self.admission = Admission(self)
         self.owners: list[Client] = []
-        self.logins = dict.fromkeys(Login, 0)
         self.dropped = dict.fromkeys(Cause, 0)
         self._clients = 0
         self._shallow = 2 * self.limits.depth  # bytes in which text cannot nest too deeply
@@ -185,82 +133,6 @@ class Bus:
         if client.inbox:
             self._hold(client)
             self._readOn(client)
-
-    def authenticated(self, client: Client, id: Raw | UnsetType, identity: Groups | None, auth: bytes) -> None:
-        """
-        A login succeeded.
-
-        @param identity: Who it is; L{None} for a user without rights of his own, which changes nothing.
-        @param auth: What to answer.
-        """
-        self.logins[Login.ACCEPTED] += 1
-        if client.gone:
-            return
-
-        def answer() -> None:
-            self.answer(client, id, client.dialect.loggedIn(auth))
-            self._done(client)
-
-        isOther = identity is not None and identity != client.identity
-        if identity is not None:
-            client.identity = identity
-        if isOther and client.fetches:
-            self.fetches.renew(client, answer)
-        else:
-            answer()
-
-    def refused(self, client: Client, id: Raw | UnsetType, error: JetError | None, now: float) -> None:
-        """
-        A login failed.
-
-        @param error: What to answer; L{None} if the policy itself failed, for which the peer is not to blame.
-        """
-        self.now = now
-        self.logins[Login.FAILED if error is None else Login.REFUSED] += 1
-        if client.gone:
-            return
-        if error is None:
-            self._error(client, idOf(id), internalError("the login could not be checked"))
-        else:
-            self._error(client, idOf(id), error.body)
-            client.failedLogins += 1
-            if client.failedLogins >= self.limits.failedLogins:
-                self.drop(client, Cause.LOGIN, "too many failed logins", atOnce=False)
-        self._done(client)
-
-    def refusedUnseen(self, client: Client, id: Raw | UnsetType, limit: int, now: float) -> None:
-        """There were too many wrong logins from where the client is: its own was not looked at, and counts for none."""
-        self.now = now
-        self.logins[Login.UNSEEN] += 1
-        if not client.gone:
-            self._error(client, idOf(id), LimitExceeded("failedLoginsPerMinute", limit).body)
-            self._done(client)
-
-    def recognizing(self, client: Client) -> None:
-        """Somebody finds out who the client is; what it sends waits for L{recognized}."""
-        client.busy = True
-
-    def recognized(self, client: Client, identity: Groups | None, now: float) -> None:
-        """It is known who a client is, before anything that it sent was looked at; L{None} is nobody in particular."""
-        self.now = now
-        if not client.gone:
-            client.identity = identity
-            self._done(client)
-
-    def decideBy(self, may: May, clients: Iterable[Client]) -> None:
-        """
-        Have another function decide about access. For those who stay it has to decide as the old one: what their
-        fetches see is not looked through again.
-
-        @param clients: All clients.
-        """
-        if may is self.may:
-            return
-        self.may = may
-        self.fetches.decideBy(may)
-        for client in clients:
-            for fetch in client.fetches.values():
-                fetch.may = may
 
     def blocked(self, client: Client) -> None:
         """The link of a client takes no more for the time being."""
@@ -344,11 +216,12 @@ class Bus:
     def deliver(self, client: Client, id: Raw | UnsetType, outcome: bytes | JetError) -> None:
         """Answer a request with a result, or with what prevents it."""
         if isinstance(outcome, JetError):
-            self._error(client, idOf(id), outcome.body)
+            self.error(client, idOf(id), outcome.body)
         else:
             self.answer(client, id, outcome)
 
-    def _error(self, client: Client, id: bytes | None, error: bytes) -> None:
+    def error(self, client: Client, id: bytes | None, error: bytes) -> None:
+        """Answer a request with an error object, given as JSON text; nothing is sent if there is no id."""
         if id is not None:
             client.send(client.dialect.error(id, error))
 
@@ -388,7 +261,7 @@ class Bus:
                     return
                 request = found
         except JetError as error:
-            self._error(client, idOf(id), error.body)
+            self.error(client, idOf(id), error.body)
             return
         except UNREADABLE:
             client.send(client.dialect.error(None, PARSE_ERROR))
@@ -404,10 +277,10 @@ class Bus:
         except JetError as error:
             if isinstance(request, Set | Call):
                 self.routes.refused += 1
-            self._error(client, idOf(request.id), error.body)
+            self.error(client, idOf(request.id), error.body)
         except Exception:
             self.log.failure("a request of peer {id} could not be worked on", id=client.id)
-            self._error(client, idOf(request.id), internalError("the daemon could not work on this request"))
+            self.error(client, idOf(request.id), internalError("the daemon could not work on this request"))
 
     def _unpack(self, client: Client, batch: bytes) -> None:
         """A batch is worked on as if its members had come one by one; members that are no objects are skipped."""
@@ -434,7 +307,7 @@ class Bus:
         else:
             if batch:
                 client.inbox.appendleft(batch)
-        self._done(client)
+        self.done(client)
 
     def _hold(self, client: Client) -> None:
         if not client.readingPaused:
@@ -475,19 +348,12 @@ class Bus:
             client.readingPaused = False
             self.effects.append(ResumeReading(client))
 
-    def _done(self, client: Client) -> None:
+    def done(self, client: Client) -> None:
         """The request that kept a client busy is done."""
         if client.dropped:
             return
         client.busy = False
         self._free(client)
-
-    # Logins
-
-    def authenticate(self, client: Client, id: Raw | UnsetType, user: str, password: str) -> None:
-        """Have a login checked; what the client sends meanwhile waits."""
-        client.busy = True
-        self.effects.append(Authenticate(client, id, user, password))
 
     # Slow and lost clients
 

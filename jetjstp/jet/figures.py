@@ -46,7 +46,7 @@ def jetFigures(bus: Bus, clients: Collection[Client], traffic: Mapping[str, Traf
     yield from _elements(bus)
     yield Figure("jet_fetches", "Standing fetches.", "gauge", len(bus.elements.index))
     yield from _requests(bus)
-    for login, count in bus.logins.items():
+    for login, count in bus.admission.logins.items():
         help = "Logins with the service authenticate, by how they went."
         yield Figure("jet_logins", help, "counter", count, (("outcome", login.value),))
 

@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 from jetjstp.causes import Cause
 from jetjstp.interfaces import IAuthPolicy, Identity, LoginFailed, MessageLink, UnknownUser, WrongPassword
 from jetjstp.jet.access import Groups, mayAccess
-from jetjstp.jet.bus import Authenticate
 from jetjstp.jet.clients import Client
+from jetjstp.jet.effects import Authenticate
 from jetjstp.jet.errors import InvalidParams
 from jetjstp.jet.pathrules import UNRULED, PathRights, PathRules
 from jetjstp.logins import LoginAttempts, TooManyLogins
@@ -67,7 +67,7 @@ class Gate:
 
     def _takeRules(self) -> None:
         self._rules = rules = getattr(self._policy, "pathRules", None)
-        self._server.bus.decideBy(mayAccess if rules is None else rules.may, self._server.receivers)
+        self._server.bus.admission.decideBy(mayAccess if rules is None else rules.may, self._server.receivers)
 
     def forget(self, client: Client) -> None:
         """A client has left. A login that waits for its turn is not checked; one that is being checked counts."""
@@ -103,7 +103,7 @@ class Gate:
         auth = b"true" if identity is None else msgspec.json.encode(_checked(identity).auth)
         if client in server.receivers and (identity is not None or client.identity is None):
             self._proofs[client] = Proof(effect.user, None, identity)
-        server.bus.authenticated(client, effect.id, identity, auth)
+        server.bus.admission.authenticated(client, effect.id, identity, auth)
         server.driver.settle()
 
     def _refused(self, failure: Failure, effect: Authenticate) -> None:
@@ -112,7 +112,7 @@ class Gate:
         failure.trap(LoginFailed)
         bus, now = self._server.bus, self._server.driver.now()
         if isinstance(failure.value, TooManyLogins):
-            bus.refusedUnseen(effect.client, effect.id, failure.value.limit, now)
+            bus.admission.refusedUnseen(effect.client, effect.id, failure.value.limit, now)
         else:
             if failure.check(UnknownUser):
                 error = InvalidParams(b'{"invalidUser":true}')
@@ -120,12 +120,12 @@ class Gate:
                 error = InvalidParams(b'{"invalidPassword":true}')
             else:
                 error = InvalidParams("loginFailed", failure.getErrorMessage())
-            bus.refused(effect.client, effect.id, error, now)
+            bus.admission.refused(effect.client, effect.id, error, now)
         self._server.driver.settle()
 
     def _failed(self, failure: Failure, effect: Authenticate) -> None:
         self._log.failure("a login could not be checked", failure=failure)
-        self._server.bus.refused(effect.client, effect.id, None, self._server.driver.now())
+        self._server.bus.admission.refused(effect.client, effect.id, None, self._server.driver.now())
         self._server.driver.settle()
 
     # By certificate
@@ -137,7 +137,7 @@ class Gate:
         """
         certificate = getattr(link, "peerCertificate", None)
         if certificate is not None and hasattr(self._policy, "certificate"):
-            self._server.bus.recognizing(client)
+            self._server.bus.admission.recognizing(client)
             self._recognize(client, certificate)
 
     def _recognize(self, client: Client, certificate: Certificate) -> None:
@@ -153,7 +153,7 @@ class Gate:
             self._recognize(client, certificate)
             return
         self._proofs[client] = Proof(None, certificate, None if identity is None else _checked(identity))
-        server.bus.recognized(client, identity, server.driver.now())
+        server.bus.admission.recognized(client, identity, server.driver.now())
         server.driver.settle()
 
     def _notRecognized(self, failure: Failure, client: Client) -> None:

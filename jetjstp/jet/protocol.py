@@ -15,9 +15,10 @@ from jetjstp.causes import Cause
 from jetjstp.driver import Driver
 from jetjstp.interfaces import IAuthPolicy, Identity, MessageLink
 from jetjstp.jet.backlog import Pool
-from jetjstp.jet.bus import Authenticate, Bus, Drop, Effect, PauseReading, ResumeReading
+from jetjstp.jet.bus import Bus
 from jetjstp.jet.clients import Client
 from jetjstp.jet.dialects import Dialect
+from jetjstp.jet.effects import Authenticate, Drop, Effect, PauseReading, ResumeReading
 from jetjstp.jet.gate import Gate
 from jetjstp.links.notices import RareNotice
 from jetjstp.logins import LoginAttempts

@@ -204,7 +204,7 @@ def _authenticate(bus: Bus, client: Client, request: Other, message: bytes) -> N
     password = requireText(members, "password", params)
     if client.fetches and not client.dialect.fetchesBeforeLogin:
         raise InvalidParams(b'{"alreadyFetching":true}')
-    bus.authenticate(client, request.id, user, password)
+    bus.admission.authenticate(client, request.id, user, password)
 
 
 def _fetchId(members: dict[str, bytes], params: bytes, limit: int) -> FetchId:

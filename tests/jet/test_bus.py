@@ -14,8 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from jetjstp.interfaces import Identity
 from jetjstp.jet import bus as busModule
 from jetjstp.jet.access import Groups, Protected, Right, mayAccess
-from jetjstp.jet.bus import Authenticate, Bus, Drop, Effect, PauseReading, ResumeReading
+from jetjstp.jet.bus import Bus
 from jetjstp.jet.clients import Client
+from jetjstp.jet.effects import Authenticate, Drop, Effect, PauseReading, ResumeReading
 from jetjstp.jet.errors import InvalidParams
 from jetjstp.jet.fetching import ValueFetch
 from jetjstp.jet.limits import Limits
@@ -176,7 +177,7 @@ class EffectTests(BusTestCase):
         self.assertEqual((effect.client, effect.user, effect.password), (client, "joe", "x"))
         self.assertEqual(self.written(client), [])
         joe = Identity("joe")
-        self.bus.authenticated(client, effect.id, joe, b'{"a":1}')
+        self.bus.admission.authenticated(client, effect.id, joe, b'{"a":1}')
         self.assertIs(client.identity, joe)
         self.assertEqual(self.written(client), [{"id": 1, "result": {"a": 1}}])
 
@@ -185,7 +186,7 @@ class EffectTests(BusTestCase):
         client = self.connect()
         client.identity = Identity("ann")
         effect = self.login(client)
-        self.bus.refused(client, effect.id, InvalidParams("no"), self.now)
+        self.bus.admission.refused(client, effect.id, InvalidParams("no"), self.now)
         self.assertEqual(self.written(client)[0]["error"]["data"], "no")
         self.assertEqual(client.identity.name, "ann")
 
@@ -196,7 +197,7 @@ class EffectTests(BusTestCase):
         for _ in range(2):
             self.send(client, {"id": 2, "method": "echo"})
         self.assertEqual(self.effects(), [PauseReading(client)])
-        self.bus.authenticated(client, effect.id, None, b"true")
+        self.bus.admission.authenticated(client, effect.id, None, b"true")
         self.work()
         self.assertEqual(self.effects(), [ResumeReading(client)])
         self.assertEqual([message["id"] for message in self.written(client)], [1, 2, 2])
@@ -209,11 +210,11 @@ class EffectTests(BusTestCase):
         first, pause = self.effects()
         assert isinstance(first, Authenticate)
         self.assertEqual(pause, PauseReading(client))
-        self.bus.refused(client, first.id, None, self.now)
+        self.bus.admission.refused(client, first.id, None, self.now)
         self.work()
         (second,) = self.effects()
         assert isinstance(second, Authenticate)
-        self.bus.authenticated(client, second.id, None, b"true")
+        self.bus.admission.authenticated(client, second.id, None, b"true")
         self.work()
         self.assertEqual(self.effects(), [ResumeReading(client)])
         self.assertEqual([message["id"] for message in self.written(client)], [1, 2, 3])
@@ -223,7 +224,7 @@ class EffectTests(BusTestCase):
         self.bus = Bus("test", "1", limits=Limits(failedLogins=1, highWater=1, hardLimit=100))
         client = self.connect()
         effect = self.login(client)
-        self.bus.refused(client, effect.id, InvalidParams("no"), self.now)
+        self.bus.admission.refused(client, effect.id, InvalidParams("no"), self.now)
         self.assertEqual(self.effects(), [Drop(client, "too many failed logins", False)])
         other = self.connect()
         self.bus.blocked(other)
@@ -243,9 +244,9 @@ class LossTests(BusTestCase):
         assert isinstance(effect, Authenticate)
         self.bus.lost(client, self.now)
         self.bus.lost(client, self.now)
-        self.bus.authenticated(client, effect.id, Identity("joe"), b"true")
-        self.bus.refused(client, effect.id, InvalidParams("no"), self.now)
-        self.bus.refused(client, effect.id, None, self.now)
+        self.bus.admission.authenticated(client, effect.id, Identity("joe"), b"true")
+        self.bus.admission.refused(client, effect.id, InvalidParams("no"), self.now)
+        self.bus.admission.refused(client, effect.id, None, self.now)
         self.send(client, {"id": 1, "method": "add", "params": {"path": "a"}})
         self.bus.drained(client)
         self.bus.blocked(client)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from jetjstp.jet.bus import Authenticate, Bus, Drop
+from jetjstp.jet.bus import Bus
+from jetjstp.jet.effects import Authenticate, Drop
 from jetjstp.jet.elements import LARGE
 from jetjstp.jet.errors import InvalidParams
 from jetjstp.jet.limits import Limits
@@ -37,7 +38,7 @@ class DroppedTests(SynchronousTestCase):
                 dropped = True
             elif isinstance(effect, Authenticate):
                 asked += 1
-                bus.refused(client, effect.id, InvalidParams(b'{"invalidPassword":true}'), 0.0)
+                bus.admission.refused(client, effect.id, InvalidParams(b'{"invalidPassword":true}'), 0.0)
         self.assertTrue(dropped)
         self.assertEqual(asked, bus.limits.failedLogins)
         self.assertEqual(len(bus.elements), 0)

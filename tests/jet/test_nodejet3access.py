@@ -121,7 +121,7 @@ class AccessTests(DialectTestCase):
         for number in range(1000):
             talk.send(owner, {"method": "add", "params": {"path": f"{number}", "value": 0, "access": {}}})
         talk.finish()
-        talk.bus.authenticated(client, Raw(b'"3"'), Identity("root"), b"{}")
+        talk.bus.admission.authenticated(client, Raw(b'"3"'), Identity("root"), b"{}")
         self.assertTrue(talk.bus.working)
         taken(client)
         talk.bus.lost(client, talk.now)

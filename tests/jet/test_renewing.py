@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp.interfaces import Identity
 from jetjstp.jet import fetches
-from jetjstp.jet.bus import Authenticate
 from jetjstp.jet.clients import Client
+from jetjstp.jet.effects import Authenticate
 from jetjstp.jet.slices import STRIDE
 from tests.jet.conversations import Talk, deterministicAndFew, taken
 from tests.jet.nodejet3 import GREETING
@@ -86,7 +86,7 @@ class RenewalTestCase(SynchronousTestCase):
         while bus.effects:
             effect = bus.effects.popleft()
             if isinstance(effect, Authenticate):
-                bus.authenticated(effect.client, effect.id, USERS[effect.user], b"{}")
+                bus.admission.authenticated(effect.client, effect.id, USERS[effect.user], b"{}")
         for client in (self.client, self.owner):
             if not client.blocked:
                 self.hear(client)
@@ -229,7 +229,7 @@ class RenewalTests(RenewalTestCase):
         talk.finish()
         taken(client)
         talk.bus.elements.load = 0
-        talk.bus.authenticated(client, Raw(b'"3"'), ADMIN, b"{}")
+        talk.bus.admission.authenticated(client, Raw(b'"3"'), ADMIN, b"{}")
         first = len(taken(client))
         self.assertLess(first, 5)
         self.assertGreater(talk.bus.elements.load, fetches.PORTION)
@@ -240,7 +240,7 @@ class RenewalTests(RenewalTestCase):
         """Elements in a row that have the same watchers go on sharing them when one of these is gone."""
         other = self.talk.connect()
         self.talk.send(other, {"id": 1, "method": "fetch", "params": {"id": "x"}})
-        self.talk.bus.authenticated(other, Raw(b"2"), ADMIN, b"{}")
+        self.talk.bus.admission.authenticated(other, Raw(b"2"), ADMIN, b"{}")
         self.work()
         self.login("root")
         self.work()
@@ -279,7 +279,7 @@ class SortedTests(SynchronousTestCase):
         taken(client)
         for user, paths in ((ADMIN, ["0", "3", "4"]), (GUEST, ["1", "2", "4"])):
             window = {1: "4"}
-            talk.bus.authenticated(client, Raw(b"2"), user, b"{}")
+            talk.bus.admission.authenticated(client, Raw(b"2"), user, b"{}")
             talk.finish()
             count = 1
             for message in taken(client):

@@ -71,3 +71,7 @@ class FakeListener:
 
     def __str__(self) -> str:
         return self.description
+
+    def renew(self) -> bool:
+        """It has no certificate."""
+        return False
