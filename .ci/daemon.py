@@ -40,7 +40,14 @@ def main(folder: str, command: str) -> int:
     if info() is not None:
         print(f"another daemon has the port {ADDRESS[1]} already")
         return 1
-    shell = subprocess.Popen(["bash", "-c", command], cwd=folder, stdin=subprocess.DEVNULL, start_new_session=True)
+    shell = subprocess.Popen(
+        ["bash", "-c", command],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        # Whoever runs us in the background has Ctrl-C ignored, which is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         deadline = time.monotonic() + SECONDS
         while (answer := info()) is None:
