@@ -307,9 +307,23 @@ class Server(Emitter):
 
         @param reason: For the log.
         """
-        self._log.info("{connection}: the session is ended: {reason}", connection=connection, reason=reason)
+        if connection.line is None:
+            self.dropped(connection, reason)
         self._keeping.drop(connection)
         connection.lose(reason)
+
+    def dropClient(self, connection: Connection, reason: str) -> bool:
+        """
+        End the connection of a client in order, with a line in the log. Its session is kept.
+
+        @param reason: For the log.
+        @return: Whether it was not being ended already.
+        """
+        if connection.isEnding:
+            return False
+        self.dropped(connection, reason)
+        connection.close()
+        return True
 
     def broadcast(self, interface: str, event: str, *args: Any) -> None:
         """
@@ -369,7 +383,17 @@ class Server(Emitter):
     def failed(self, connection: Connection, error: Exception) -> None:
         """The client broke a rule. What it may not send, as opposed to what cannot be read, was observed already."""
         if isinstance(error, Rejected) or not self.emit("connectionError", error, connection):
-            self._drops.tell("dropped", connection=connection.id, address=connection.remoteAddress, reason=str(error))
+            self.dropped(connection, str(error))
+
+    def dropped(self, connection: Connection, reason: str) -> None:
+        """We have ended a client's connection, or its session: the one line about it."""
+        self._drops.tell(
+            "dropped",
+            connection=connection.id,
+            address=connection.remoteAddress,
+            user=connection.username,
+            reason=reason,
+        )
 
     def observed(self, connection: Connection, name: str, args: tuple[Any, ...]) -> None:
         """Something went over a connection."""
@@ -377,12 +401,7 @@ class Server(Emitter):
 
     def overflowed(self, connection: Connection) -> None:
         """Too much waits for a client that is away."""
-        self._drops.tell(
-            "dropped",
-            connection=connection.id,
-            address=connection.remoteAddress,
-            reason="too much waits for its session, which is forgotten",
-        )
+        self.dropped(connection, "too much waits for its session, which is forgotten")
         self._keeping.drop(connection)
 
     def buffered(self, connection: Connection) -> None:

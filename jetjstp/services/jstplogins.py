@@ -106,22 +106,10 @@ class JstpLogins:
             if connection.username is not None:
                 users.setdefault(connection.username, []).append(connection)
         asking = [
-            self.authenticateAgain(user).addCallback(self._close, connections).addErrback(self._unknown)
+            self.authenticateAgain(user).addCallback(_drop, server, connections).addErrback(self._unknown)
             for user, connections in users.items()
         ]
         return gatherResults(asking).addCallback(sum)
-
-    def _close(self, isThere: bool, connections: list[Connection]) -> int:
-        if isThere:
-            return 0
-        for connection in connections:
-            self._log.info(
-                "JSTP client {id} at {address} is dropped: its user is gone",
-                id=connection.id,
-                address=connection.remoteAddress,
-            )
-            connection.close()
-        return len(connections)
 
     def _unknown(self, failure: Failure) -> int:
         self._log.failure("whether users have changed could not be found out; they stay as they are", failure=failure)
@@ -141,6 +129,11 @@ class JstpLogins:
 def _nameOf(identity: Identity | None, user: str | None) -> str | None:
     """The policy knows a user without rights of his own by L{None}; he has logged in all the same."""
     return user if identity is None else identity.name
+
+
+def _drop(isThere: bool, server: Server, connections: list[Connection]) -> int:
+    """Those that the application C{jet} has dropped before are neither told of nor counted twice."""
+    return 0 if isThere else sum(server.dropClient(connection, "its user is gone") for connection in connections)
 
 
 def _isGone(failure: Failure) -> bool:

@@ -376,7 +376,9 @@ class AgainTests(JstpLoginsTestCase):
         with capturedLogs() as logs:
             self.assertEqual(self.successResultOf(logins.recheck(self.server)), 2)
         self.assertEqual([client.connected for client in (*clients, nobody)], [False, False, True, True])
-        self.assertIn("its user is gone", formatEvent(logs[0]) or "")
+        ends = [(formatEvent(each) or "").partition(" user=")[2] for each in logs if each.get("event") == "dropped"]
+        self.assertEqual(ends, ['joe reason="its user is gone"'] * 2)
+        self.assertEqual(self.successResultOf(logins.recheck(self.server)), 0)
 
     def test_recheckFault(self) -> None:
         """A policy that fails meanwhile is logged, and nobody is dropped; one that cannot tell drops nobody."""
