@@ -113,7 +113,7 @@ class OwnStatesTests(SynchronousTestCase):
         for user in ("ann", None):
             peer = self.connect(user)
             self.assertEqual(ask(peer, "add", path="$daemon/b", value=1), refusal("noAccess", "$daemon/b"))
-            self.assertEqual(ask(peer, "add", path="$daemon/a", value=1), refusal("pathAlreadyExists", "$daemon/a"))
+            self.assertEqual(ask(peer, "add", path="$daemon/a", value=1), refusal("noAccess", "$daemon/a"))
 
     def test_login(self) -> None:
         """Who of node-jet 3 logs in while fetching is told of them then."""
