@@ -242,7 +242,7 @@ class LoginAttemptsTests(SynchronousTestCase):
             return self.checking[-1]
 
         for _ in range(20):
-            login = self.attempts.run("a", check)
+            login: Deferred[str] = self.attempts.run("a", check)
             login.cancel()
             self.failureResultOf(login, CancelledError)
             self.checking.pop().errback(KeyError("away"))

@@ -5,7 +5,7 @@ The server: applications, clients, sessions that may come back (section 9).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, get_args, overload
 from weakref import WeakKeyDictionary
 
 from twisted.application.service import IService
@@ -64,6 +64,9 @@ _F = TypeVar("_F", StreamFactory, WebSocketLinkFactory)
 LONGEST = 7 * 86400.0
 """Seconds that a lost client stays at hand, at most; who comes later comes from the storage."""
 
+
+RefusalKind = Literal["full", "application", "login", "session", "fault"]
+"""What a line about a client that was not let in is about."""
 
 MOST_DROPS = 20
 """Lines about clients that were dropped, in ten seconds."""
@@ -127,7 +130,7 @@ class Server(Emitter):
         self.handshakes = Handshakes()
         self._factory = factory(self._newLine)
         self._factories: list[Links] = [self._factory]
-        self._refusals = RareNotice(self._log, reactor)
+        self._refusals = {kind: RareNotice(self._log, reactor) for kind in get_args(RefusalKind)}
         self._drops = RareNotice(self._log, reactor, MOST_DROPS)
         self._ports: list[IListeningPort] = []
         self._clients: dict[Connection, None] = {}
@@ -367,7 +370,7 @@ class Server(Emitter):
             if not self._isClosed:
                 self._factory.traffic.refused[Refusal.FULL] += 1
                 reason = f"{self.limits.connections} are open (connections)"
-                self._refusals.tell("refused", address=connection.remoteAddress, reason=reason)
+                self.tellRefusal(connection, "full", reason)
             assert connection.line is not None
             connection.line.link.abort()
             return
@@ -384,6 +387,10 @@ class Server(Emitter):
         """The client broke a rule. What it may not send, as opposed to what cannot be read, was observed already."""
         if isinstance(error, Rejected) or not self.emit("connectionError", error, connection):
             self.dropped(connection, str(error))
+
+    def tellRefusal(self, connection: Connection, kind: RefusalKind, reason: str) -> None:
+        """A client was not let in. Lines of one kind are not to hide those of another."""
+        self._refusals[kind].tell("refused", address=connection.remoteAddress, reason=reason)
 
     def dropped(self, connection: Connection, reason: str) -> None:
         """We have ended a client's connection, or its session: the one line about it."""

@@ -78,9 +78,7 @@ class JstpLogins:
         if recognize is None:
             return succeed(None)
         asked = maybeDeferred(recognize, certificate, connection.remoteAddress)
-        return asked.addCallbacks(
-            _nameOf, self._certificateRefused, callbackArgs=(None,), errbackArgs=(connection.remoteAddress,)
-        )
+        return asked.addCallbacks(_nameOf, _certificateRefused, callbackArgs=(None,))
 
     def authenticateAgain(self, username: str) -> Deferred[bool]:
         """
@@ -115,16 +113,6 @@ class JstpLogins:
         self._log.failure("whether users have changed could not be found out; they stay as they are", failure=failure)
         return 0
 
-    def _certificateRefused(self, failure: Failure, address: str) -> None:
-        failure.trap(LoginFailed)
-        # The reason may name others, so it is not for the client.
-        self._log.info(
-            "JSTP client at {address}: its certificate is refused, {reason}",
-            address=address,
-            reason=failure.getErrorMessage(),
-        )
-        raise RemoteError(ERR_AUTH_FAILED) from None
-
 
 def _nameOf(identity: Identity | None, user: str | None) -> str | None:
     """The policy knows a user without rights of his own by L{None}; he has logged in all the same."""
@@ -139,6 +127,12 @@ def _drop(isThere: bool, server: Server, connections: list[Connection]) -> int:
 def _isGone(failure: Failure) -> bool:
     failure.trap(LoginFailed)
     return False
+
+
+def _certificateRefused(failure: Failure) -> None:
+    failure.trap(LoginFailed)
+    # As the cause, which is for the log: it may name others, so it is not for the client.
+    raise RemoteError(ERR_AUTH_FAILED) from failure.value
 
 
 def _refused(failure: Failure) -> None:

@@ -17,6 +17,7 @@ from jetjstp.jstp import (
     CallbackLost,
     Connection,
     Limits,
+    RemoteError,
     Session,
     SimpleSessionStorageProvider,
     net,
@@ -219,11 +220,47 @@ class ClientsTests(ServerTestCase):
         self.assertEqual(
             [formatEvent(each) for each in logs if each.get("event") == "dropped"],
             [
-                f"dropped: connection={each.id} address={each.remoteAddress}{name} reason=\"a test\""
+                f'dropped: connection={each.id} address={each.remoteAddress}{name} reason="a test"'
                 for each, name in ((awayConnection, ""), (ended, ""), (closed, ""), (user, " user=joe"))
             ],
         )
         self.assertEqual([each for each in logs if "test" in (formatEvent(each) or "") and "event" not in each], [])
+
+    def test_linesOfRefusals(self) -> None:
+        """Who is not let in is a line, without what he said; of each kind one in ten seconds, which counts the others."""
+        self.restart(authPolicy=lambda connection, application, strategy, credentials: None)
+        with capturedLogs() as logs:
+            for _ in range(3):
+                for handshake in (
+                    "[0,'nothing'],login:['joe','s3cret']",
+                    "[0,'app'],login:['joe','s3cret']",
+                    "[0,'app'],session:['s3cret',0]",
+                ):
+                    self.memory.connect().say(f"{{handshake:{handshake}}}")
+            self.clock.advance(10)
+            self.memory.connect().say("{handshake:[0,'app'],login:['joe','s3cret']}")
+        lines = [(formatEvent(each) or "").partition(" reason=") for each in logs]
+        self.assertTrue(all(line.startswith("refused: address=") for line, _, _ in lines), lines)
+        self.assertEqual(
+            [reason for _, _, reason in lines],
+            [
+                "\"there is no application 'nothing'\"",
+                '"its login is refused"',
+                '"there is no such session"',
+                '"its login is refused" suppressed=2',
+            ],
+        )
+
+    def test_refusalThatSaysWhy(self) -> None:
+        """What a policy tells a client that it refuses is told to the log, too."""
+
+        def refuse(*args: Any) -> None:
+            raise RemoteError(11, "locked out")
+
+        self.restart(authPolicy=refuse)
+        with capturedLogs() as logs:
+            self.memory.connect().say("{handshake:[0,'app'],login:['joe','s3cret']}")
+        self.assertIn('reason="its login is refused: locked out"', formatEvent(logs[0]) or "")
 
     def test_manyDrops(self) -> None:
         """A log is not filled by clients that are dropped at the same time; the next line says how many there were."""
