@@ -227,7 +227,7 @@ class ClientsTests(ServerTestCase):
         self.assertEqual([each for each in logs if "test" in (formatEvent(each) or "") and "event" not in each], [])
 
     def test_linesOfRefusals(self) -> None:
-        """Who is not let in is a line, without what he said; of each kind one in ten seconds, which counts the others."""
+        """Who is not let in is a line, without what he said; of each kind one in ten seconds, with a count."""
         self.restart(authPolicy=lambda connection, application, strategy, credentials: None)
         with capturedLogs() as logs:
             for _ in range(3):
