@@ -67,8 +67,8 @@ def checkPair(keyPath: str, keyOption: str, certificatePath: str, certificateOpt
     @param keyOption: How the file is named, for messages, such as C{--key FILE}; likewise C{certificateOption}.
     @raise ValueError: They do not, or one of them is of no use; the message is one line.
     """
-    key = loadPem("private key", keyPath, keyOption, _loadKey)
     certificate = loadPem("certificate", certificatePath, certificateOption, _loadCertificate)
+    key = loadPem("private key", keyPath, keyOption, _loadKey)
     if key.public_key() != certificate.public_key():
         raise ValueError(
             f"the certificate {certificatePath!r} is not for the private key {keyPath!r}; name files that belong "

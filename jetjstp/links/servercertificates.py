@@ -35,7 +35,8 @@ def checkServerCertificate(description: str) -> None:
     options = dict(zip(POSITIONS, words[1:], strict=False)) | named
     keyPath = options.get("privateKey") or DEFAULT_KEY
     path = options.get("certKey") or keyPath
-    certificate = checkPair(keyPath, "privateKey=", path, "certKey=")
+    option = "certKey=" if path != keyPath else "privateKey= and certKey="
+    certificate = checkPair(keyPath, "privateKey=", path, option)
     if "extraCertChain" in options:
         loadPem("chain of certificates", options["extraCertChain"], "extraCertChain=", x509.load_pem_x509_certificates)
     parameters = options.get("dhParameters")

@@ -62,9 +62,10 @@ class ServerCertificateTests(SynchronousTestCase):
 
     def test_missing(self) -> None:
         """A file that is not there, or is none, is named."""
-        self.assertRefused("privateKey=none.pem", "the private key", "'none.pem'", "does not exist")
+        self.assertRefused("privateKey=none.pem", "'none.pem'", "does not exist", "privateKey=")
+        self.assertRefused(f"privateKey=none.pem:certKey={self.certificate}", "the private key", "'none.pem'")
         self.assertRefused(f"privateKey={self.key}:certKey=none.pem", "the certificate", "'none.pem'", "does not exist")
-        self.assertRefused(f"privateKey={self.folder}", "the private key", "is a folder")
+        self.assertRefused(f"privateKey={self.folder}", "is a folder")
         self.assertRefused("interface=localhost", "'server.pem'", "privateKey=")
 
     def test_noPem(self) -> None:
