@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from jetjstp.bounds import checkNumber
 from jetjstp.interfaces import LoginFailed
+from jetjstp.rarefailures import logRarely
 
 __all__ = ["PER_MINUTE", "FailedLogins", "LoginAttempts", "TooManyLogins"]
 
@@ -178,7 +179,7 @@ class LoginAttempts:
             if not outcome.called:
                 outcome.callback(result)
             elif isinstance(result, Failure) and not isWrong:
-                self._log.failure("the login of somebody who has left could not be checked", failure=result)
+                logRarely(self._log, check, "the login of somebody who has left could not be checked", result)
             self._goOn(address, place)
 
         maybeDeferred(check, *args).addBoth(checked)

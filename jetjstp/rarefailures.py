@@ -50,7 +50,7 @@ class RareFailures:
         """
         Log a failure, unless the same function has failed often a moment ago.
 
-        @param function: What has failed: a function, a method, anything else that can be called.
+        @param function: What has failed: a function, a method, an object whose methods fail together.
         @param format: A format of L{twisted.logger}.
         @param values: For the format.
         """

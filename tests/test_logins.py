@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from jetjstp import logins
 from jetjstp.interfaces import WrongPassword
 from jetjstp.logins import WINDOW, FailedLogins, LoginAttempts, TooManyLogins
+from jetjstp.rarefailures import FULL
 from tests.jet.conversations import deterministic
 
 
@@ -231,6 +232,21 @@ class LoginAttemptsTests(SynchronousTestCase):
         self.failureResultOf(login, CancelledError)
         self.checking[0].errback(KeyError("away"))
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+    def test_manyGoneAndBroken(self) -> None:
+        """Who comes and leaves while the users are out of reach does not fill the log."""
+        self.start(1)
+
+        def check() -> Deferred[str]:
+            self.checking.append(Deferred())
+            return self.checking[-1]
+
+        for _ in range(20):
+            login: Deferred[str] = self.attempts.run("a", check)
+            login.cancel()
+            self.failureResultOf(login, CancelledError)
+            self.checking.pop().errback(KeyError("away"))
+        self.assertLessEqual(len(self.flushLoggedErrors(KeyError)), FULL)
 
     def test_neverDecided(self) -> None:
         """A check that takes more than a minute keeps nobody out any more; what comes of it is still told."""

@@ -55,8 +55,11 @@ class Command(SharedOptions):
         self["timeout"] = self["timeout"] or DEFAULT_TIMEOUT
         if self["password-file"] and not self["user"]:
             raise UsageError("--password-file without --user: say whose password it is")
-        if self["cafile"] and not self["url"].startswith(("jets:", "wss:")):
-            raise UsageError(f"--cafile is for TLS, and {self['url']} has none; use jets:// or wss://")
+        if self["key"] and not self["certificate"]:
+            raise UsageError("--key without --certificate: say whose key it is")
+        for name in ("cafile", "certificate"):
+            if self[name] and not self["url"].startswith(("jets:", "wss:")):
+                raise UsageError(f"--{name} is for TLS, and {self['url']} has none; use jets:// or wss://")
 
     def sections(self, columns: int) -> list[str]:
         """The options of its own, then those that all commands have."""

@@ -31,13 +31,22 @@ def makePeer(command: Command, reactor: Any, *, reconnect: bool = False) -> jet.
 
     @raise UsageError: The URL or the certificates are of no use.
     """
-    tlsOptions = {"trustRoot": command["cafile"]} if command["cafile"] else None
+    names = {"trustRoot": "cafile", "certificate": "certificate", "key": "key"}
+    tlsOptions = {name: command[option] for name, option in names.items() if command[option]}
+    if "certificate" in tlsOptions:
+        from jetjstp.links.pemfiles import checkPair  # it takes its time, and few need it
+
+        certificate = tlsOptions["certificate"]
+        try:
+            checkPair(tlsOptions.get("key", certificate), "--key", certificate, "--certificate")
+        except ValueError as error:
+            raise UsageError(str(error)) from None
     try:
         return jet.Peer(
             command["url"],
             user=command["user"],
             password=command.password,
-            tlsOptions=tlsOptions,
+            tlsOptions=tlsOptions or None,
             reconnect=reconnect,
             settle=SETTLE,
             reactor=reactor,

@@ -230,7 +230,7 @@ def positive(option: str, text: str) -> int:
     return int(text)
 
 
-SHARED = ("url", "user", "password-file", "cafile", "timeout", "json", "quiet")
+SHARED = ("url", "user", "password-file", "cafile", "certificate", "key", "timeout", "json", "quiet")
 """The options that may stand before the command as well as behind it."""
 
 
@@ -248,6 +248,13 @@ class SharedOptions(ToolOptions):
             "For jets:// and wss://: the certificates that are trusted, as PEM, not those of the system",
         ],
         [
+            "certificate",
+            None,
+            None,
+            "For jets:// and wss://: the certificate to present, as PEM; daemons may know a user by it",
+        ],
+        ["key", None, None, "The private key of --certificate, as PEM. Default: in the same file"],
+        [
             "timeout",
             None,
             None,
@@ -259,5 +266,12 @@ class SharedOptions(ToolOptions):
         ["json", "j", "Print one JSON value a line on a terminal, too"],
         ["quiet", "q", "Print data and errors only"],
     ]
-    metavars = {"timeout": "SECONDS", "password-file": "FILE", "cafile": "FILE", "user": "NAME"}
-    files = ("password-file", "cafile")
+    metavars = {
+        "timeout": "SECONDS",
+        "password-file": "FILE",
+        "cafile": "FILE",
+        "certificate": "FILE",
+        "key": "FILE",
+        "user": "NAME",
+    }
+    files = ("password-file", "cafile", "certificate", "key")

@@ -21,6 +21,7 @@ from jetjstp.jet.effects import Authenticate
 from jetjstp.jet.errors import InvalidParams
 from jetjstp.jet.pathrules import UNRULED, PathRights, PathRules
 from jetjstp.logins import LoginAttempts, TooManyLogins
+from jetjstp.rarefailures import logRarely
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -124,7 +125,7 @@ class Gate:
         self._server.driver.settle()
 
     def _failed(self, failure: Failure, effect: Authenticate) -> None:
-        self._log.failure("a login could not be checked", failure=failure)
+        logRarely(self._log, self._policy, "a login could not be checked", failure)
         self._server.bus.admission.refused(effect.client, effect.id, None, self._server.driver.now())
         self._server.driver.settle()
 
@@ -160,7 +161,7 @@ class Gate:
         if failure.check(LoginFailed):
             cause, reason = Cause.LOGIN, f"its certificate is refused, {failure.getErrorMessage()}"
         else:
-            self._log.failure("a certificate could not be checked", failure=failure)
+            logRarely(self._log, self._policy, "a certificate could not be checked", failure)
             cause, reason = Cause.FAULT, "its certificate could not be checked"
         self._drop(client, cause, reason)
         self._server.driver.settle()

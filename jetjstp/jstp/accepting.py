@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from jetjstp.interfaces import StorageUnavailable
+from jetjstp.interfaces import LoginFailed, StorageUnavailable
 from jetjstp.jstp.applications import Application
 from jetjstp.jstp.errors import ERR_APP_NOT_FOUND, ERR_AUTH_FAILED, RemoteError
 from jetjstp.jstp.messages import Message, Rejected, handshakeFailure, handshakeSuccess, numberOf
@@ -22,7 +22,7 @@ from jetjstp.rarefailures import logRarely
 
 if TYPE_CHECKING:
     from jetjstp.jstp.connection import Connection
-    from jetjstp.jstp.server import Server
+    from jetjstp.jstp.server import RefusalKind, Server
 
 __all__ = ["Accepting", "authenticate", "recognizer", "rememberer"]
 
@@ -119,7 +119,7 @@ class Accepting:
         strategy = names[1] if len(names) > 1 else ANONYMOUS
         credentials = message[strategy] if len(names) > 1 else None
         if application is None:
-            self._refuse([ERR_APP_NOT_FOUND])
+            self._refuse([ERR_APP_NOT_FOUND], "application", f"there is no application {name!r}")
             return
         self._server.asked(self._connection, application, strategy)
         self._connection.application = application
@@ -141,7 +141,7 @@ class Accepting:
             self._admit(None)
             return
         asked = maybeDeferred(recognize, self._connection, application, certificate)
-        asked.addCallbacks(self._recognized, self._unauthenticated)
+        asked.addCallbacks(self._recognized, self._unauthenticated, errbackArgs=("certificate",))
         asked.addErrback(self._broken)
 
     def _recognized(self, username: Any) -> None:
@@ -153,10 +153,10 @@ class Accepting:
     def _authenticate(self, application: Application, strategy: str, credentials: Any) -> None:
         policy = self._server.authenticate
         if policy is None:
-            self._refuse([ERR_AUTH_FAILED])
+            self._refuseLogin()
             return
         asked = maybeDeferred(policy, self._connection, application, strategy, credentials)
-        asked.addCallbacks(self._authenticated, self._unauthenticated)
+        asked.addCallbacks(self._authenticated, self._unauthenticated, errbackArgs=("login",))
         asked.addErrback(self._broken)
 
     def _authenticated(self, username: Any) -> None:
@@ -165,15 +165,21 @@ class Accepting:
             return
         if username:
             self._log.error("authPolicy gave a {kind} for a user name", kind=type(username).__name__)
-        self._refuse([ERR_AUTH_FAILED])
+        self._refuseLogin()
 
-    def _unauthenticated(self, failure: Failure) -> None:
+    def _unauthenticated(self, failure: Failure, what: str) -> None:
         error = failure.value
         if isinstance(error, RemoteError):
-            self._refuse(error.toList())
+            answer = error.toList()
+            # What a policy says may be more than what the client is told.
+            said = error.__cause__ if isinstance(error.__cause__, LoginFailed) else "".join(map(str, answer[1:2]))
+            self._refuse(answer, "login", f"its {what} is refused: {said}" if said else f"its {what} is refused")
         else:
             logRarely(self._log, self._server.authenticate, "authPolicy failed", failure)
-            self._refuse([ERR_AUTH_FAILED])
+            self._refuse([ERR_AUTH_FAILED], "login", f"its {what} could not be checked")
+
+    def _refuseLogin(self) -> None:
+        self._refuse([ERR_AUTH_FAILED], "login", "its login is refused")
 
     def _admit(self, username: str | None) -> None:
         if self._isVoid:
@@ -208,7 +214,7 @@ class Accepting:
             ):
                 received = int(count)
             case _:
-                self._refuse([ERR_AUTH_FAILED])
+                self._refuseSession()
                 return
         known = self._server.known(id)
         if known is not None:
@@ -220,7 +226,7 @@ class Accepting:
         def welcomed(isWelcome: bool) -> Deferred[None] | None:
             if isWelcome:
                 return self._server.isOurs(known).addCallback(self._verified, known, application, id, received)
-            self._refuse([ERR_AUTH_FAILED])
+            self._refuseSession()
             return None
 
         verifying = self._isWelcome(known.session).addCallback(welcomed)
@@ -234,7 +240,7 @@ class Accepting:
         return maybeDeferred(remember, session.username).addCallbacks(bool, self._unanswered)
 
     def _unanswered(self, failure: Failure) -> bool:
-        self._log.failure("whether a user is still there could not be found out", failure=failure)
+        logRarely(self._log, self._server, "whether a user is still there could not be found out", failure)
         raise Unanswered
 
     def _verified(self, isOurs: bool, known: Connection, application: Application, id: str, received: int) -> None:
@@ -262,7 +268,7 @@ class Accepting:
         """The connection of the session is at hand."""
         session = known.session
         if session is None or session.application != self._connection.application.name:
-            self._refuse([ERR_AUTH_FAILED])
+            self._refuseSession()
             return
         connection = self._connection
         line = connection.line
@@ -283,7 +289,7 @@ class Accepting:
         if known is not None:  # it was restored while we asked
             self._verify(known, application, id, received)
         elif session is None:
-            self._refuse([ERR_AUTH_FAILED])
+            self._refuseSession()
         else:
             self._isOver = True
             self._connection.prepare(session)
@@ -301,11 +307,15 @@ class Accepting:
 
     # Nobody
 
-    def _refuse(self, error: list[Any]) -> None:
+    def _refuseSession(self) -> None:
+        self._refuse([ERR_AUTH_FAILED], "session", "there is no such session")
+
+    def _refuse(self, error: list[Any], kind: RefusalKind, reason: str) -> None:
         if self._isVoid:
             return
         self._isOver = True
         self._server.handshakes.noteRefusal(error[0])
+        self._server.tellRefusal(self._connection, kind, reason)
         self._connection.send(handshakeFailure(0, error))
         self._connection.hangUp()
 
@@ -318,5 +328,5 @@ class Accepting:
                 self._isOver = True
                 self._connection.hangUp()
             return
-        self._log.failure("a handshake could not be answered", failure=failure)
-        self._refuse([ERR_AUTH_FAILED])
+        logRarely(self._log, self._server, "a handshake could not be answered", failure)
+        self._refuse([ERR_AUTH_FAILED], "fault", "its handshake could not be answered")

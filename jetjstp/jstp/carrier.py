@@ -21,7 +21,6 @@ from jetjstp.jstp.line import Line
 from jetjstp.jstp.mdsf import MDSFSyntaxError, decodeMessage
 from jetjstp.jstp.messages import Message, Rejected, withoutSecrets
 from jetjstp.jstp.recording import Recorder
-from jetjstp.loglines import tell
 
 __all__ = ["Carrier", "Home"]
 
@@ -53,6 +52,9 @@ class Home(Protocol):
 
     def failed(self, connection: Any, error: Exception) -> None:
         """The other side broke a rule; the connection ends."""
+
+    def dropped(self, connection: Any, reason: str) -> None:
+        """We end the transport at once, for a reason that a log should tell."""
 
     def overflowed(self, connection: Any) -> None:
         """What is sent cannot be kept for a connection that is not there."""
@@ -124,6 +126,11 @@ class Carrier(Emitter):
         self._counted = 0
         self._unsent = 0
         self._closed: list[Deferred[None]] = []
+
+    @property
+    def isEnding(self) -> bool:
+        """Whether there is no transport, or our side is ending it already."""
+        return self.line is None or self._isLost or self.isClosing
 
     @property
     def isConnected(self) -> bool:
@@ -524,7 +531,7 @@ class Carrier(Emitter):
         line = self.line
         if line is not None and not self._isLost:
             self._isLost = True  # we are told of the end later, and until then nothing more is to pile up
-            tell(self._log, "dropped", connection=self.id, address=self.remoteAddress, reason=reason)
+            self._home.dropped(self, reason)
             self._keepOwed(line)
             line.link.abort()
 

@@ -28,6 +28,7 @@ from jetjstp.jstp.messages import Message, Rejected
 from jetjstp.jstp.offering import App, Offering
 from jetjstp.jstp.session import Session
 from jetjstp.jstp.targets import Target
+from jetjstp.loglines import tell
 
 __all__ = ["ClientSide"]
 
@@ -232,6 +233,10 @@ class ClientSide:
             self._offering.failed(error)
         else:
             connection.emit("error", error)
+
+    def dropped(self, connection: Connection, reason: str) -> None:
+        """The server does not do what it should."""
+        tell(self._log, "dropped", connection=connection.id, address=connection.remoteAddress, reason=reason)
 
     def buffered(self, connection: Connection) -> None:
         """See L{Home}; its own limit is enough for a client."""

@@ -5,7 +5,7 @@ The server: applications, clients, sessions that may come back (section 9).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, get_args, overload
 from weakref import WeakKeyDictionary
 
 from twisted.application.service import IService
@@ -64,6 +64,9 @@ _F = TypeVar("_F", StreamFactory, WebSocketLinkFactory)
 LONGEST = 7 * 86400.0
 """Seconds that a lost client stays at hand, at most; who comes later comes from the storage."""
 
+
+RefusalKind = Literal["full", "application", "login", "session", "fault"]
+"""What a line about a client that was not let in is about."""
 
 MOST_DROPS = 20
 """Lines about clients that were dropped, in ten seconds."""
@@ -127,7 +130,7 @@ class Server(Emitter):
         self.handshakes = Handshakes()
         self._factory = factory(self._newLine)
         self._factories: list[Links] = [self._factory]
-        self._refusals = RareNotice(self._log, reactor)
+        self._refusals = {kind: RareNotice(self._log, reactor) for kind in get_args(RefusalKind)}
         self._drops = RareNotice(self._log, reactor, MOST_DROPS)
         self._ports: list[IListeningPort] = []
         self._clients: dict[Connection, None] = {}
@@ -307,9 +310,23 @@ class Server(Emitter):
 
         @param reason: For the log.
         """
-        self._log.info("{connection}: the session is ended: {reason}", connection=connection, reason=reason)
+        if connection.line is None:
+            self.dropped(connection, reason)
         self._keeping.drop(connection)
         connection.lose(reason)
+
+    def dropClient(self, connection: Connection, reason: str) -> bool:
+        """
+        End the connection of a client in order, with a line in the log. Its session is kept.
+
+        @param reason: For the log.
+        @return: Whether it was not being ended already.
+        """
+        if connection.isEnding:
+            return False
+        self.dropped(connection, reason)
+        connection.close()
+        return True
 
     def broadcast(self, interface: str, event: str, *args: Any) -> None:
         """
@@ -353,7 +370,7 @@ class Server(Emitter):
             if not self._isClosed:
                 self._factory.traffic.refused[Refusal.FULL] += 1
                 reason = f"{self.limits.connections} are open (connections)"
-                self._refusals.tell("refused", address=connection.remoteAddress, reason=reason)
+                self.tellRefusal(connection, "full", reason)
             assert connection.line is not None
             connection.line.link.abort()
             return
@@ -369,7 +386,21 @@ class Server(Emitter):
     def failed(self, connection: Connection, error: Exception) -> None:
         """The client broke a rule. What it may not send, as opposed to what cannot be read, was observed already."""
         if isinstance(error, Rejected) or not self.emit("connectionError", error, connection):
-            self._drops.tell("dropped", connection=connection.id, address=connection.remoteAddress, reason=str(error))
+            self.dropped(connection, str(error))
+
+    def tellRefusal(self, connection: Connection, kind: RefusalKind, reason: str) -> None:
+        """A client was not let in. Lines of one kind are not to hide those of another."""
+        self._refusals[kind].tell("refused", address=connection.remoteAddress, reason=reason)
+
+    def dropped(self, connection: Connection, reason: str) -> None:
+        """We have ended a client's connection, or its session: the one line about it."""
+        self._drops.tell(
+            "dropped",
+            connection=connection.id,
+            address=connection.remoteAddress,
+            user=connection.username,
+            reason=reason,
+        )
 
     def observed(self, connection: Connection, name: str, args: tuple[Any, ...]) -> None:
         """Something went over a connection."""
@@ -377,12 +408,7 @@ class Server(Emitter):
 
     def overflowed(self, connection: Connection) -> None:
         """Too much waits for a client that is away."""
-        self._drops.tell(
-            "dropped",
-            connection=connection.id,
-            address=connection.remoteAddress,
-            reason="too much waits for its session, which is forgotten",
-        )
+        self.dropped(connection, "too much waits for its session, which is forgotten")
         self._keeping.drop(connection)
 
     def buffered(self, connection: Connection) -> None:

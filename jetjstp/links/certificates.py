@@ -5,13 +5,14 @@ Certificates of clients: who is asked for one, and what it was.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from OpenSSL.crypto import X509, Error
 from OpenSSL.SSL import Error as SSLError
 from twisted.internet.ssl import Certificate
 from twisted.python.failure import Failure
+
+from jetjstp.links.pemfiles import readPem
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -49,16 +50,7 @@ def loadClientCa(path: str | os.PathLike[str]) -> list[X509]:
     @raise ValueError: It cannot be used; the message is one line that names it and the remedy.
     """
     shown = repr(os.fspath(path))
-    try:
-        content = Path(os.path.expanduser(path)).read_bytes()
-    except FileNotFoundError:
-        raise ValueError(f"{shown} does not exist; name a PEM file of certificates") from None
-    except IsADirectoryError:
-        raise ValueError(f"{shown} is a folder; name a PEM file of certificates") from None
-    except PermissionError:
-        raise ValueError(f"{shown} may not be read; permit it to the user who starts this") from None
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{shown} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    content = readPem(os.path.expanduser(path), shown, "name a PEM file of certificates")
     found: list[X509] = []
     for piece in content.split(BEGIN)[1:]:
         try:

@@ -24,11 +24,15 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from jetjstp.links.descriptions import splitDescription
 from jetjstp.links.tlslistening import TlsReactor
 
 __all__ = ["ListenFailed", "Listener", "isSecure", "reasonOf"]
 
 EXAMPLE = "tcp:11122:interface=127.0.0.1"
+
+
+MOST_PORT = 65535
 
 
 class ListenFailed(Exception):
@@ -61,6 +65,10 @@ class Listener:
         self.description = description
         self.port: IListeningPort | None = None
         self.isHeld = False
+        try:
+            _checkParts(description)
+        except ValueError as error:
+            raise ValueError(f"{option} {description!r}: {error}") from None
         self._tls = _tlsOf(reactor, option, description, clientCa)
         parsing: Any = self._tls or reactor
         try:
@@ -102,6 +110,7 @@ class Listener:
         if self._tls is None:
             return False
         try:
+            _checkParts(self.description)
             self._tls.renew(self.description)
         except Exception as error:
             # As for parsing.
@@ -123,6 +132,19 @@ class Listener:
         if isinstance(address, UNIXAddress) and address.name:
             return f"unix:{os.fsdecode(address.name)}"
         return self.description
+
+
+def _checkParts(description: str) -> None:
+    """What Twisted would find out only when it listens, or says in words that name nothing."""
+    words, named = splitDescription(description)
+    if words[0] in ("tcp", "tcp6", "ssl"):
+        port = named.get("port") or "".join(words[1:2])
+        if port.lstrip("-").isdecimal() and not 0 <= int(port) <= MOST_PORT:
+            raise ValueError(f"there is no port {port}; write one from 0 to {MOST_PORT}")
+    if words[0] == "ssl":
+        from jetjstp.links.servercertificates import checkServerCertificate  # not for those without TLS
+
+        checkServerCertificate(description)
 
 
 def isSecure(description: str) -> bool:

@@ -5,9 +5,11 @@ C{--check}: whether what the options ask for can be done, and what would run.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
@@ -15,7 +17,7 @@ from jetjstp.interfaces import StorageUnavailable
 from jetjstp.links.listeners import reasonOf
 from jetjstp.services.plan import Plan
 
-__all__ = ["checkStorage", "describePlan", "runCheck"]
+__all__ = ["Warnings", "checkStorage", "describePlan", "runCheck"]
 
 
 def describePlan(plan: Plan) -> list[str]:
@@ -49,10 +51,35 @@ async def _checkStorage(plan: Plan) -> None:
         await maybeDeferred(getattr(storage, "close", None) or (lambda: None))
 
 
-def runCheck(plan: Plan, reactor: Any) -> NoReturn:
+class Warnings:
+    """
+    What the log warns of, between L{begin} and L{end}, which C{--check} has none of to look into.
+
+    @ivar lines: Them, a line each.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def begin(self) -> None:
+        """Collect them."""
+        globalLogPublisher.addObserver(self._observe)
+
+    def end(self) -> None:
+        """Collect no more."""
+        globalLogPublisher.removeObserver(self._observe)
+
+    def _observe(self, event: LogEvent) -> None:
+        isOurs = event.get("log_namespace", "").startswith("jetjstp.")
+        if isOurs and event["log_level"] >= LogLevel.warn:
+            self.lines.append(" ".join((formatEvent(event) or "").split()))
+
+
+def runCheck(plan: Plan, reactor: Any, warnings: Sequence[str] = ()) -> NoReturn:
     """
     Run the reactor until it is known whether all can be done; then print what would run and exit.
 
+    @param warnings: What is to be looked at all the same, a line each.
     @raise UsageError: It cannot.
     @raise SystemExit: With status 0.
     """
@@ -69,5 +96,6 @@ def runCheck(plan: Plan, reactor: Any) -> NoReturn:
         if isinstance(error, StorageUnavailable):
             raise UsageError(f"--session-storage: {error}")
         raise UsageError(f"--session-storage: it cannot be opened, {reasonOf(error)}")
-    sys.stdout.write("".join(f"{line}\n" for line in describePlan(plan)))
+    lines = [*describePlan(plan), *(f"{plan.command}: warning: {warning}" for warning in warnings)]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.exit(0)

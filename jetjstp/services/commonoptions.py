@@ -17,7 +17,7 @@ from jetjstp.links.exposure import beyondLoopback
 from jetjstp.links.listeners import Listener, isSecure
 from jetjstp.links.origins import OriginRules
 from jetjstp.services.assembly import Assembly
-from jetjstp.services.checking import runCheck
+from jetjstp.services.checking import Warnings, runCheck
 from jetjstp.services.optionlayers import Kind, LayeredOptions, LimitsTable
 from jetjstp.services.plan import Plan
 from jetjstp.strplugin import describeChoices, makeFromString
@@ -128,6 +128,19 @@ class CommonOptions(LayeredOptions):
 
     def postOptions(self) -> None:
         """Read the file, and make what can fail. With C{--check} that is all."""
+        if not self["check"]:
+            self._make()
+            return
+        warnings = Warnings()
+        warnings.begin()
+        try:
+            plan = self._make()
+        finally:
+            warnings.end()
+        # The reactor runs for that; what twistd does about processes and files has not begun.
+        runCheck(plan, self.reactor, warnings.lines)
+
+    def _make(self) -> Plan:
         self.readConfig()
         self["plan"] = plan = self.assemble()
         self._refuseVainClientCa(plan)
@@ -135,9 +148,7 @@ class CommonOptions(LayeredOptions):
             self["assembly"] = Assembly(plan, self.reactor)
         except ValueError as error:
             raise UsageError(str(error)) from None
-        if self["check"]:
-            # The reactor runs for that; what twistd does about processes and files has not begun.
-            runCheck(plan, self.reactor)
+        return plan
 
     def _refuseVainClientCa(self, plan: Plan) -> None:
         if self["clientCa"] is None:

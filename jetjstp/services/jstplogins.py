@@ -78,9 +78,7 @@ class JstpLogins:
         if recognize is None:
             return succeed(None)
         asked = maybeDeferred(recognize, certificate, connection.remoteAddress)
-        return asked.addCallbacks(
-            _nameOf, self._certificateRefused, callbackArgs=(None,), errbackArgs=(connection.remoteAddress,)
-        )
+        return asked.addCallbacks(_nameOf, _certificateRefused, callbackArgs=(None,))
 
     def authenticateAgain(self, username: str) -> Deferred[bool]:
         """
@@ -106,36 +104,14 @@ class JstpLogins:
             if connection.username is not None:
                 users.setdefault(connection.username, []).append(connection)
         asking = [
-            self.authenticateAgain(user).addCallback(self._close, connections).addErrback(self._unknown)
+            self.authenticateAgain(user).addCallback(_drop, server, connections).addErrback(self._unknown)
             for user, connections in users.items()
         ]
         return gatherResults(asking).addCallback(sum)
 
-    def _close(self, isThere: bool, connections: list[Connection]) -> int:
-        if isThere:
-            return 0
-        for connection in connections:
-            self._log.info(
-                "JSTP client {id} at {address} is dropped: its user is gone",
-                id=connection.id,
-                address=connection.remoteAddress,
-            )
-            connection.close()
-        return len(connections)
-
     def _unknown(self, failure: Failure) -> int:
         self._log.failure("whether users have changed could not be found out; they stay as they are", failure=failure)
         return 0
-
-    def _certificateRefused(self, failure: Failure, address: str) -> None:
-        failure.trap(LoginFailed)
-        # The reason may name others, so it is not for the client.
-        self._log.info(
-            "JSTP client at {address}: its certificate is refused, {reason}",
-            address=address,
-            reason=failure.getErrorMessage(),
-        )
-        raise RemoteError(ERR_AUTH_FAILED) from None
 
 
 def _nameOf(identity: Identity | None, user: str | None) -> str | None:
@@ -143,9 +119,20 @@ def _nameOf(identity: Identity | None, user: str | None) -> str | None:
     return user if identity is None else identity.name
 
 
+def _drop(isThere: bool, server: Server, connections: list[Connection]) -> int:
+    """Those that the application C{jet} has dropped before are neither told of nor counted twice."""
+    return 0 if isThere else sum(server.dropClient(connection, "its user is gone") for connection in connections)
+
+
 def _isGone(failure: Failure) -> bool:
     failure.trap(LoginFailed)
     return False
+
+
+def _certificateRefused(failure: Failure) -> None:
+    failure.trap(LoginFailed)
+    # As the cause, which is for the log: it may name others, so it is not for the client.
+    raise RemoteError(ERR_AUTH_FAILED) from failure.value
 
 
 def _refused(failure: Failure) -> None:

@@ -88,6 +88,8 @@ class SharedTests(ParsingTestCase):
         """What is of no use without something else says so."""
         self.assertRefused(["--password-file", "x", "ls"], "--password-file", "--user")
         self.assertRefused(["--cafile", "x", "ls"], "--cafile", "jets://")
+        self.assertRefused(["--certificate", "x", "ls"], "--certificate", "jets://")
+        self.assertRefused(["--url", "jets://h", "--key", "x", "ls"], "--key", "--certificate")
         self.assertRefused(["watch", "--descending"], "--descending", "--sort")
         self.assertRefused(["call", "a", "1", "--args", "[]"], "--args")
         self.assertRefused(["add", "a", "1", "--on-set", "x", "--accept"], "exclude")

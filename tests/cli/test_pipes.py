@@ -12,8 +12,9 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SkipTest
 
 from jetjstp import jet
+from jetjstp.links.listeners import Listener
 
-from ..sockets.certificates import makeCertificate
+from ..sockets.certificates import Authority, makeCertificate
 from .relays import Silent
 from .running import Ended, JetctlTestCase, reactor
 
@@ -468,3 +469,47 @@ class PlaceTests(JetctlTestCase):
                 (["--url", "jet://localhost", "--cafile", str(certificate), "ls"], ["--cafile", "jets://"]),
             ],
         )
+
+    async def test_clientCertificate(self) -> None:
+        """Who presents a certificate is its user; one that the daemon does not take, or of no use, is one line."""
+        folder = Path(self.mktemp()).resolve()
+        folder.mkdir()
+        authority, own = Authority(), makeCertificate()
+        (folder / "server.pem").write_bytes(own.dumpPEM() + b"\n" + own.privateKey.dump(1))
+        (folder / "ca.pem").write_bytes(authority.pem)
+        for name, issued in (
+            ("joe", authority.issue("joe")),
+            ("other", authority.issue("other")),
+            ("old", authority.issue("joe", isExpired=True)),
+        ):
+            (folder / f"{name}.pem").write_bytes(issued.pem)
+            (folder / f"{name}.key").write_bytes(issued.keyPem)
+            (folder / f"{name}.both").write_bytes(issued.pem + issued.keyPem)
+        daemon = jet.Daemon(
+            users={"joe": {"certificate": "joe", "auth": {"fetchGroups": ["staff"]}}},
+            reactor=reactor,
+        )
+        self.addCleanup(daemon.close)
+        daemon.ownStates("staff").update({"secret": 1})
+        description = f"ssl:0:interface=127.0.0.1:privateKey={folder}/server.pem"
+        [port] = await daemon.listen(endpoints=[Listener(reactor, "", description, clientCa=folder / "ca.pem")])
+        url = f"jets://127.0.0.1:{cast(Any, port.getHost()).port}"
+        tls = ["--url", url, "--cafile", f"{folder}/server.pem"]
+
+        def present(certificate: str, key: str | None = None) -> list[str]:
+            keyOption = [] if key is None else ["--key", f"{folder}/{key}"]
+            return [*tls, "--certificate", f"{folder}/{certificate}", *keyOption, "get", "$daemon/secret"]
+
+        for arguments in (present("joe.pem", "joe.key"), present("joe.both")):
+            self.assertEnded(await self.jetctl(*arguments), 0, "1\n")
+        await self.assertAllEnd(3, [(present("old.both"), [url, "certificate"])])
+        await self.assertAllEnd(
+            2,
+            [
+                (present("none.pem"), ["none.pem", "does not exist", "--certificate"]),
+                (present("joe.pem", "none.key"), ["none.key", "does not exist", "--key"]),
+                (present("joe.pem"), ["joe.pem", "--key"]),
+                (present("joe.pem", "other.key"), ["joe.pem", "is not for", "other.key"]),
+            ],
+        )
+        self.assertNotEqual((await self.jetctl(*present("other.both"))).code, 0)

@@ -17,6 +17,7 @@ from jetjstp.jet.limits import Limits
 from jetjstp.jet.pathrules import PathRules
 from jetjstp.logins import LoginAttempts
 from jetjstp.policies.users import UsersPolicy
+from jetjstp.rarefailures import FULL
 from jetjstp.testing import MemoryDaemon, MemoryPeer
 from tests.jet.asking import add, ask, events, exceeded
 from tests.jet.test_authentication import NOT_CHECKED
@@ -606,3 +607,15 @@ class AttemptTests(GateTestCase):
         for _ in range(3):
             self.assertEqual(ask(peer, "authenticate", user="joe", password="1"), NOT_CHECKED)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3)
+
+    def test_manyFaults(self) -> None:
+        """A policy that fails again and again does not fill the log, whoever is asked about."""
+        self.start(LaterPolicy())
+        self.patch(self.policy, "login", lambda *args: fail(RuntimeError("away")))
+        self.patch(self.policy, "certificate", lambda *args: fail(RuntimeError("away")))
+        for _ in range(20):
+            self.assertEqual(ask(self.memory.connect(), "authenticate", user="joe", password="1"), NOT_CHECKED)
+            link = FakeLink(peerCertificate=object())
+            self.memory.daemon._server.receiverOf(None)().linkOpened(link)
+            self.assertTrue(link.closed)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), FULL)

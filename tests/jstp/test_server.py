@@ -9,6 +9,7 @@ from typing import Any
 import txaio
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 
 from jetjstp.jstp import (
@@ -16,6 +17,7 @@ from jetjstp.jstp import (
     CallbackLost,
     Connection,
     Limits,
+    RemoteError,
     Session,
     SimpleSessionStorageProvider,
     net,
@@ -195,6 +197,82 @@ class ClientsTests(ServerTestCase):
         self.assertEqual((client.connected, self.server.getClientsArray()), (False, []))
         for ended in (id, awayId):
             self.assertEqual(self.memory.connect().restore(ended), {"handshake": [0], "error": [11]})
+
+    def test_linesOfDrops(self) -> None:
+        """Each client that we drop is one line, of one form, with its user; also if it is dropped for two reasons."""
+        self.restart(authPolicy=lambda *args: "joe")
+        away, _, awayConnection = self.connect()
+        away.disconnect()
+        _, _, ended = self.connect()
+        _, _, closed = self.connect()
+        client = self.memory.connect()
+        client.say("{handshake:[0,'app'],login:['joe','1']}")
+        user = self.server.getClientsArray()[-1]
+        with capturedLogs() as logs:
+            for each in (awayConnection, ended):
+                self.server.endSession(each, "a test")
+            for each in (closed, user):
+                self.assertTrue(self.server.dropClient(each, "a test"))
+                self.assertFalse(self.server.dropClient(each, "another reason"))
+            self.assertFalse(self.server.dropClient(ended, "another reason"))
+            self.assertFalse(self.server.dropClient(awayConnection, "another reason"))
+            self.clock.advance(0)
+        self.assertEqual(
+            [formatEvent(each) for each in logs if each.get("event") == "dropped"],
+            [
+                f'dropped: connection={each.id} address={each.remoteAddress}{name} reason="a test"'
+                for each, name in ((awayConnection, ""), (ended, ""), (closed, ""), (user, " user=joe"))
+            ],
+        )
+        self.assertEqual([each for each in logs if "test" in (formatEvent(each) or "") and "event" not in each], [])
+
+    def test_linesOfRefusals(self) -> None:
+        """Who is not let in is a line, without what he said; of each kind one in ten seconds, with a count."""
+        self.restart(authPolicy=lambda connection, application, strategy, credentials: None)
+        with capturedLogs() as logs:
+            for _ in range(3):
+                for handshake in (
+                    "[0,'nothing'],login:['joe','s3cret']",
+                    "[0,'app'],login:['joe','s3cret']",
+                    "[0,'app'],session:['s3cret',0]",
+                ):
+                    self.memory.connect().say(f"{{handshake:{handshake}}}")
+            self.clock.advance(10)
+            self.memory.connect().say("{handshake:[0,'app'],login:['joe','s3cret']}")
+        lines = [(formatEvent(each) or "").partition(" reason=") for each in logs]
+        self.assertTrue(all(line.startswith("refused: address=") for line, _, _ in lines), lines)
+        self.assertEqual(
+            [reason for _, _, reason in lines],
+            [
+                "\"there is no application 'nothing'\"",
+                '"its login is refused"',
+                '"there is no such session"',
+                '"its login is refused" suppressed=2',
+            ],
+        )
+
+    def test_refusalThatSaysWhy(self) -> None:
+        """What a policy tells a client that it refuses is told to the log, too."""
+
+        def refuse(*args: Any) -> None:
+            raise RemoteError(11, "locked out")
+
+        self.restart(authPolicy=refuse)
+        with capturedLogs() as logs:
+            self.memory.connect().say("{handshake:[0,'app'],login:['joe','s3cret']}")
+        self.assertIn('reason="its login is refused: locked out"', formatEvent(logs[0]) or "")
+
+    def test_manyDrops(self) -> None:
+        """A log is not filled by clients that are dropped at the same time; the next line says how many there were."""
+        connections = [self.connect()[2] for _ in range(30)]
+        with capturedLogs() as logs:
+            for each in connections[:-1]:
+                self.server.endSession(each, "a test")
+            self.clock.advance(10)
+            self.server.endSession(connections[-1], "a test")
+        lines = [formatEvent(each) or "" for each in logs if each.get("event") == "dropped"]
+        self.assertEqual(len(lines), 21)
+        self.assertTrue(lines[-1].endswith("suppressed=9"), lines[-1])
 
     def test_broadcastThatCannotBeSent(self) -> None:
         """What cannot be sent is sent to nobody."""

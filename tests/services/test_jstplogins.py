@@ -223,10 +223,26 @@ class CertificateTests(JstpLoginsTestCase):
         self.serve(Refusing(LoginFailed("names of joe and ann")))
         with capturedLogs() as logs:
             self.assertRefused(self.present("pump-1"), "{handshake:[0],error:[11]}")
-        self.assertTrue(any("names of joe and ann" in (formatEvent(event) or "") for event in logs))
+        self.assertEqual(
+            [formatEvent(event) for event in logs],
+            ['refused: address=192.0.2.2 reason="its certificate is refused: names of joe and ann"'],
+        )
         self.serve(Refusing(RuntimeError("away")))
         self.assertRefused(self.present("pump-1"))
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_manyRefused(self) -> None:
+        """Who comes with such a certificate again and again does not fill the log."""
+
+        class Refusing(Policy):
+            def certificate(self, x509: Any, address: str) -> Deferred[Identity | None]:
+                return fail(self.answer)
+
+        self.serve(Refusing(LoginFailed("locked")))
+        with capturedLogs() as logs:
+            for _ in range(20):
+                self.present("pump-1")
+        self.assertEqual(len(logs), 1)
 
     def test_restored(self) -> None:
         """A session is restored as it was, whoever presents which certificate."""
@@ -376,7 +392,9 @@ class AgainTests(JstpLoginsTestCase):
         with capturedLogs() as logs:
             self.assertEqual(self.successResultOf(logins.recheck(self.server)), 2)
         self.assertEqual([client.connected for client in (*clients, nobody)], [False, False, True, True])
-        self.assertIn("its user is gone", formatEvent(logs[0]) or "")
+        ends = [(formatEvent(each) or "").partition(" user=")[2] for each in logs if each.get("event") == "dropped"]
+        self.assertEqual(ends, ['joe reason="its user is gone"'] * 2)
+        self.assertEqual(self.successResultOf(logins.recheck(self.server)), 0)
 
     def test_recheckFault(self) -> None:
         """A policy that fails meanwhile is logged, and nobody is dropped; one that cannot tell drops nobody."""

@@ -5,11 +5,15 @@ C{twistd jet}: what stops it from starting, and that it starts otherwise.
 from __future__ import annotations
 
 import json
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.threads import deferToThread
 
 from jetjstp import __version__
 from jetjstp.policies.passwords import hashPassword
+from tests.sockets.certificates import Authority
 from tests.sockets.twistdchildren import LOOPBACK, TwistdTestCase
 
 LATE_ENDPOINT = """
@@ -47,8 +51,58 @@ late = Parser()
 """A plugin with an endpoint that finds out only after a while that it cannot listen."""
 
 
+def get(url: str) -> tuple[int, str]:
+    """Status and text of a page. To be called in a thread."""
+    try:
+        with urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
 class TwistdTests(TwistdTestCase):
     """C{twistd -n jet}."""
+
+    async def test_certificates(self) -> None:
+        """A key or a certificate that is of no use ends the start with one line that names the file."""
+        authority = Authority()
+        for name in ("one", "two"):
+            issued = authority.issue("127.0.0.1")
+            self.write(f"{name}.key", issued.keyPem.decode())
+            self.write(f"{name}.pem", issued.pem.decode())
+        listen = "ssl:0:interface=127.0.0.1:"
+        await gatherResults(
+            [
+                Deferred.fromCoroutine(self.refused(["--listen", f"{listen}{files}"], "--listen", *words))
+                for files, words in (
+                    ("privateKey=no.key:certKey=one.pem", ("'no.key'", "does not exist")),
+                    ("privateKey=two.key:certKey=one.pem", ("'one.pem'", "is not for", "'two.key'")),
+                    ("privateKey=one.pem:certKey=one.pem", ("private key 'one.pem'", "is something else")),
+                    ("privateKey=one.key:certKey=one.pem:dhParameters=one.pem", ("dhParameters=", "'one.pem'")),
+                )
+            ],
+            consumeErrors=True,
+        )
+
+    async def test_web(self) -> None:
+        """C{--web} answers from the real process, and says when the daemon is there."""
+        child = self.jet("--listen", LOOPBACK, "--web", LOOPBACK)
+        port = int(await child.find(r"listening on 127\.0\.0\.1:(\d+) \(web site\)"))
+        await child.find(r"(started:)")
+        answers = [
+            await deferToThread(get, f"http://127.0.0.1:{port}/{page}") for page in ("healthz", "metrics", "other")
+        ]
+        self.assertEqual(answers[0], (200, "ok\n"))
+        self.assertIn("\njetjstp_jet_peers{", answers[1][1])
+        self.assertEqual(answers[2][0], 404)
+        await self.stop(child)
+
+    async def test_webWithoutItsPackage(self) -> None:
+        """Without C{prometheus_client} C{--web} ends the start with one line that says what to install."""
+        self.write("prometheus_client.py", "raise ModuleNotFoundError('away', name='prometheus_client')\n")
+        child = self.jet("--listen", LOOPBACK, "--web", LOOPBACK)
+        await self.assertRefused(child, "pip install 'jetjstp[metrics]'")
 
     async def test_serves(self) -> None:
         """It says where it listens and who may come in, serves there, and stops in order when it is told to."""

@@ -188,6 +188,17 @@ class CheckTests(TwistdTestCase):
         after = sorted(path.name for path in self.folder.iterdir() if path.name != "__pycache__")
         self.assertEqual(after, before)
 
+    async def test_warnings(self) -> None:
+        """What the log would warn of is a line, too, and the start would succeed."""
+        self.write("users.json", '{"joe": {"password": "s3cret"}}')
+        child = self.check("--auth-policy", "users:users.json")
+        self.assertEqual(await child.ended, (0, None), child.output + child.errors)
+        self.assertEqual(child.errors, "")
+        warnings = [line for line in child.output.splitlines() if line.startswith("jet: warning: ")]
+        self.assertEqual(len(warnings), 1, child.output)
+        self.assertIn("users.json: 1 of 1 passwords are plain text", warnings[0])
+        self.assertNotIn("s3cret", child.output)
+
     async def test_bad(self) -> None:
         """Whatever would prevent the start is one line, and status 1."""
         self.write("bad.toml", 'listen = ["tcp:0"]\nlisen = 1\n')
