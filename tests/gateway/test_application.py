@@ -100,6 +100,31 @@ class MethodTests(BusTestCase):
             self.memory.flush()
             self.assertEqual(self.failureResultOf(setting, jstp.RemoteError).value.toList(), expected)
 
+    def test_loneSurrogate(self) -> None:
+        """Answers with lone surrogates, which are JSON, arrive, also together with what MDSF cannot say."""
+        owner = self.owner(a="\ud800")
+        client = self.client()
+        self.assertEqual(client.call("get"), [added("a", "\ufffd")])
+        setting = client.begin("set", "a", 2)
+        self.memory.flush()
+        [request] = owner.take()
+        owner.send({"id": request["id"], "error": {"code": 5, "message": "\udfff", "data": "\ud800"}})
+        self.memory.flush()
+        self.assertEqual(self.failureResultOf(setting, jstp.RemoteError).value.toList(), [5, "\ufffd", "\ufffd"])
+        owner.sendText('{"method":"add","params":{"path":"b","value":[1e999]}}')
+        self.assertIn("a number is out of range", client.fail("get")[2]["message"])
+        client.call("fetch", "f", {"sort": {"byPath": True, "from": 1, "to": 10}})
+        self.change(owner, "a", ["\udfff"])
+        why = "a number is out of range for JSTP"
+        changes: list[Any] = [{"path": "a", "index": 1, "omitted": why}, {"path": "b", "index": 2, "omitted": why}]
+        self.assertEqual(
+            client.take(),
+            [
+                ("notification", "f", {"n": 2, "changes": changes}),
+                ("notification", "f", {"n": 2, "changes": [{"path": "a", "index": 1, "value": ["\ufffd"]}]}),
+            ],
+        )
+
     def test_refused(self) -> None:
         """Errors of the daemon have Jet's code, message and data."""
         self.owner(a=1)
