@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from jetjstp import jet, jstp
 from jetjstp.gateway.application import BusApplication
 from jetjstp.interfaces import Identity, UnknownUser
+from jetjstp.jet.pathrules import PathRules
 from jetjstp.jstp.server import Server
 from tests.gateway.setting import BusClient, BusTestCase
 
@@ -366,6 +367,7 @@ class Policy:
     def __init__(self) -> None:
         self.users: dict[str, Identity | None] = {"ada": ADA, "bob": None}
         self.waiting: list[Deferred[Any]] | None = None
+        self.pathRules: PathRules | None = None
         self.isBroken = False
 
     def identify(self, user: str) -> Deferred[Identity | None]:
@@ -475,3 +477,86 @@ class UserTests(BusTestCase):
         self.assertEqual(self.bus.recheck(), 0)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertEqual(len(ada.call("get")), 1)
+
+    def test_recheckWhileAsked(self) -> None:
+        """What the policy was asked before its users changed is asked again."""
+        self.policy.waiting = waiting = []
+        ada = self.logIn("ada")
+        self.policy.users["ada"] = Identity("ada", frozenset(["guests"]))
+        self.bus.recheck()
+        asked, again = waiting
+        self.policy.waiting = None
+        asked.callback(ADA)
+        again.callback(ADA)
+        self.assertEqual(ada.call("get"), [])
+        self.assertEqual([peer.user for peer in self.daemon.peers], [None, "ada"])
+
+    def test_recheckTwice(self) -> None:
+        """Of two questions for the same user only the answer to the later one counts."""
+        ada = self.logIn("ada")
+        self.policy.waiting = waiting = []
+        self.bus.recheck()
+        self.bus.recheck()
+        waiting[0].callback(None)
+        waiting[1].callback(ADA)
+        self.memory.flush()
+        self.policy.waiting = None
+        self.assertEqual(len(ada.call("get")), 1)
+
+
+class PathRuleTests(BusTestCase):
+    """Where users may do something, and what becomes of sessions when that changes."""
+
+    def makeServer(self, clock: Clock) -> Server:
+        self.policy = Policy()
+        self.policy.users = {"ada": ADA}
+        self.policy.pathRules = PathRules({"staff": {"fetch": ["a*"], "add": ["a*"]}})
+        self.daemon = jet.Daemon(policy=self.policy, reactor=clock)  # type: ignore[arg-type]
+        self.place = self.makePlace()
+        self.bus = BusApplication(self.daemon, self.policy, reactor=clock)  # type: ignore[arg-type]
+        server = jstp.net.createServer(
+            [self.bus.application], authPolicy=lambda connection, application, strategy, given: given[0], reactor=clock
+        )
+        self.bus.serve(server)
+        return server
+
+    def logIn(self) -> BusClient:
+        """A client that follows everything, and owns something."""
+        client = self.client(connectPolicy=jstp.SimpleConnectPolicy("ada", "secret"))
+        client.call("add", {"path": "a", "value": 1})
+        client.call("fetch", "f", {})
+        self.assertEqual(client.take(), [("notification", "f", added("a", 1))])
+        self.assertEqual(client.fail("add", {"path": "b", "value": 1})[2], {"noAccess": "b"})
+        return client
+
+    def change(self) -> None:  # type: ignore[override]
+        """Other rules hold from now on."""
+        self.policy.pathRules = PathRules({"staff": {"fetch": ["*"], "add": ["b*"]}})
+        self.assertEqual(self.bus.recheck(), 0)
+        self.assertEqual(self.successResultOf(self.daemon.recheck()), 1)
+
+    def test_others(self) -> None:
+        """A session whose path rules are others begins anew under the new ones, and is told so."""
+        client = self.logIn()
+        self.change()
+        asking = client.begin("add", {"path": "b", "value": 2})
+        self.advance(1)
+        self.memory.flush()
+        self.assertIs(self.successResultOf(asking), True)
+        self.assertEqual(
+            client.take(),
+            [
+                ("restarted", "f"),
+                ("notAdded", "a", [-32602, "Invalid params", {"noAccess": "a"}]),
+                ("notification", "f", added("b", 2)),
+            ],
+        )
+
+    def test_away(self) -> None:
+        """So does one that is away, when it is back."""
+        client = self.logIn()
+        client.lose()
+        self.change()
+        client.comeBack()
+        self.assertEqual(client.take(), [("elementsLost",), ("restarted", "f")])
+        self.assertIs(client.call("add", {"path": "b", "value": 2}), True)
