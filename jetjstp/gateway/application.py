@@ -96,6 +96,8 @@ class BusApplication:
         self._expressionBytes = expressionBytes
         self._guests: dict[Connection, Guest] = {}
         self._sessions: dict[str, Guest] = {}
+        # Counts how often the users may have changed: what was asked before the last time counts no more.
+        self._rechecks = 0
         self._serving: list[tuple[Server, Callable[[Connection], None]]] = []
         methods: dict[str, Callable[..., Any]] = {
             "info": self._info,
@@ -148,6 +150,8 @@ class BusApplication:
         @return: How many were ended, as far as the policy has answered at once.
         """
         ended = 0
+        self._rechecks += 1
+        count = self._rechecks
 
         def end(guest: Guest, reason: str) -> None:
             nonlocal ended
@@ -155,15 +159,16 @@ class BusApplication:
             guest.expel(reason)
 
         def identified(identity: Identity | None, guest: Guest) -> None:
-            if guest.isAttached and identity != guest.identity:
+            if guest.isAttached and identity != guest.identity and count == self._rechecks:
                 end(guest, "the rights of its user are others now")
 
         def unidentified(failure: Failure, guest: Guest) -> None:
             failure.trap(UnknownUser)
-            if guest.connection in self._guests:
+            if guest.connection in self._guests and count == self._rechecks:
                 end(guest, "there is no such user any more")
 
         for guest in list(self._guests.values()):
+            guest.outdate()
             if guest.connection.username is not None:
                 asking = self.identify(guest.connection.username)
                 asking.addCallbacks(identified, unidentified, callbackArgs=(guest,), errbackArgs=(guest,))

@@ -95,6 +95,7 @@ class Guest:
         self._isOver = False
         self._isShut = False
         self._isIdentifying = False
+        self._isOutdated = False
         # What it owned and does not own for the time being: the params that it is added with, by path.
         self._kept: dict[str, bytes] = {}
         self._isWithdrawn = False
@@ -203,14 +204,25 @@ class Guest:
         self._timer = None
         self.begin()
 
+    def outdate(self) -> None:
+        """Users may have changed: what the policy was asked before counts no more."""
+        self._isOutdated = self._isIdentifying
+
+    def _isAskedAgain(self) -> bool:
+        """The policy has answered; whether it has to be asked once more."""
+        isOutdated, self._isIdentifying, self._isOutdated = self._isOutdated, False, False
+        if isOutdated:
+            self.begin()
+        return isOutdated
+
     def _identified(self, identity: Identity | None) -> None:
-        self._isIdentifying = False
+        if self._isAskedAgain():
+            return
         if not (self._isOver or self._isAway):  # who is away is asked for again when the connection is back
             self._attach(identity)
 
     def _unidentified(self, failure: Failure) -> None:
-        self._isIdentifying = False
-        if self._isOver:
+        if self._isAskedAgain() or self._isOver:
             return
         if failure.check(UnknownUser):
             self.expel("there is no such user any more")
@@ -350,7 +362,9 @@ class Guest:
         self._quietly(self.ask("unfetch", b'{"id":%b}' % id.encode()))
         link.tell("fetchEnded", args)
 
-    def linkClosed(self, isOver: bool) -> None:
+    def linkClosed(self) -> None:
+        # If it was not dropped, for whatever reason, it is the daemon itself that ends.
+        isOver = self._receiver is not None and not self._receiver.client.dropped
         # Who is away has used up what may be held for all of those, so that nothing more is held for him.
         self._detach("the daemon has let go of this session", not self._isAway)
         self._isShut = isOver and not self._isAway

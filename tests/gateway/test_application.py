@@ -487,7 +487,7 @@ class UserTests(BusTestCase):
         asked, again = waiting
         self.policy.waiting = None
         asked.callback(ADA)
-        again.callback(ADA)
+        again.callback(self.policy.users["ada"])
         self.assertEqual(ada.call("get"), [])
         self.assertEqual([peer.user for peer in self.daemon.peers], [None, "ada"])
 
@@ -547,8 +547,8 @@ class PathRuleTests(BusTestCase):
             client.take(),
             [
                 ("restarted", "f"),
-                ("notAdded", "a", [-32602, "Invalid params", {"noAccess": "a"}]),
                 ("notification", "f", added("b", 2)),
+                ("notAdded", "a", [-32602, "Invalid params", {"noAccess": "a"}]),
             ],
         )
 

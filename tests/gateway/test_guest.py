@@ -9,6 +9,7 @@ from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 
 from jetjstp import jet, jstp
+from jetjstp.causes import Cause
 from jetjstp.gateway import jsontomdsf
 from jetjstp.gateway.application import BusApplication
 from jetjstp.gateway.guest import contentOf
@@ -382,8 +383,10 @@ class OwnerTests(BusTestCase):
         self.advance(15)
         [guest] = self.bus._guests.values()
         guest.returned()
-        assert guest._link is not None
-        guest._link.abort()
+        assert guest._receiver is not None
+        server = self.daemon._server
+        server.bus.drop(guest._receiver.client, Cause.FAULT, "a test")
+        server.driver.settle()
         self.advance(2)
         self.assertEqual(self.told()[3:], [("add", "s"), ("add", "m"), ("add", "r")])
 
