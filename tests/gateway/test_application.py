@@ -310,6 +310,24 @@ class MethodTests(BusTestCase):
         client.call("unfetch", "f")
         client.call("fetch", "g", long)
 
+    def test_expressionBytesAtOnce(self) -> None:
+        """It holds for fetches that are not answered yet, too."""
+        self.busOptions = {"expressionBytes": 110}
+        self.setUp()
+        client = self.client()
+        asking = [client.begin("fetch", id, {"path": {"startsWith": "x" * 30}}) for id in "abcd"]
+        asking.append(client.begin("fetch", "a", {"path": {"startsWith": "x" * 20}}))
+        self.memory.flush()
+        self.assertEqual([self.successResultOf(each) for each in (asking[0], asking[4])], ["a", "a"])
+        for each in asking[1:4]:
+            error = self.failureResultOf(each, jstp.RemoteError).value
+            self.assertEqual(error.info[0], {"limitExceeded": "expressionBytes", "limit": 110})
+        [guest] = self.bus._guests.values()
+        self.assertEqual(guest.memory.size, 49)
+        client.fail("fetch", "b", {"path": {"equals": 5}})
+        self.assertEqual(guest.memory.size, 49)
+        client.call("fetch", "b", {"path": {"equals": "5"}})
+
     def test_notServed(self) -> None:
         """At a server that was not given to C{serve} every method says so."""
         memory = self.memory
@@ -433,6 +451,24 @@ class UserTests(BusTestCase):
         client.comeBack()
         self.assertEqual(len(client.call("get")), 1)
 
+    def test_comesAndGoes(self) -> None:
+        """What was asked before it is known who it is is lost with the connection, and does not pile up."""
+        waiting: list[Deferred[Any]] = []
+        self.policy.waiting = waiting
+        client = self.logIn("ada")
+        for _ in range(5):
+            asking = [client.begin("change", "a", "x" * 1000) for _ in range(100)]
+            self.memory.flush()
+            client.lose()
+            client.comeBack()
+            self.memory.flush()
+            for each in asking:
+                self.failureResultOf(each, jstp.CallbackLost)
+        [guest] = self.bus._guests.values()
+        self.assertEqual((guest._outgoing, guest._pending), ([], {}))
+        waiting[0].callback(ADA)
+        self.assertEqual(len(client.call("get")), 1)
+
     def test_unknown(self) -> None:
         """The session of a user who does not exist is ended."""
         client = BusClient(self, connectPolicy=jstp.SimpleConnectPolicy("eve", "secret"))
@@ -480,7 +516,8 @@ class UserTests(BusTestCase):
 
     def test_recheckWhileAsked(self) -> None:
         """What the policy was asked before its users changed is asked again."""
-        self.policy.waiting = waiting = []
+        waiting: list[Deferred[Any]] = []
+        self.policy.waiting = waiting
         ada = self.logIn("ada")
         self.policy.users["ada"] = Identity("ada", frozenset(["guests"]))
         self.bus.recheck()
@@ -494,7 +531,8 @@ class UserTests(BusTestCase):
     def test_recheckTwice(self) -> None:
         """Of two questions for the same user only the answer to the later one counts."""
         ada = self.logIn("ada")
-        self.policy.waiting = waiting = []
+        waiting: list[Deferred[Any]] = []
+        self.policy.waiting = waiting
         self.bus.recheck()
         self.bus.recheck()
         waiting[0].callback(None)
