@@ -261,9 +261,11 @@ class BusApplication:
         if guest.memory.sizeWith(text, expression) > self._expressionBytes:
             raise refusal({"limitExceeded": "expressionBytes", "limit": self._expressionBytes})
         given = text
+        size = guest.memory.reserve(text, expression)
 
         def settled(result: bytes | None, error: RemoteError | None) -> None:
             nonlocal given
+            guest.memory.release(size)
             if result is not None:
                 if result != b"true":  # in simple mode it has an id of its own
                     given = result.decode()
