@@ -254,6 +254,26 @@ class MethodTests(BusTestCase):
         self.assertEqual(client.call("fetch", "f", {}), "fetch_all")
         self.assertEqual(client.take(), [("notification", "fetch_all", added("a", 1))])
 
+    def test_simpleAgain(self) -> None:
+        """Its end is remembered whatever it is called by: it does not begin anew with the session."""
+        self.daemonOptions = {"fetchMode": "simple"}
+        self.setUp()
+        self.owner(a=1)
+        client = self.client()
+        for id in ("fetch_all", "x"):
+            client.call("fetch", "x")
+            client.call("unfetch", id)
+        [guest] = self.bus._guests.values()
+        self.assertEqual((list(guest.memory.fetches()), guest.memory.size), ([], 0))
+        client.call("fetch", "x")
+        self.assertEqual(client.take()[-1], ("notification", "fetch_all", added("a", 1)))
+        link = guest._link
+        assert link is not None and guest._receiver is not None
+        guest._receiver.client.dropped = True
+        link.abort()
+        self.advance(1)
+        self.assertEqual(client.take(), [("restarted", "fetch_all"), ("notification", "fetch_all", added("a", 1))])
+
     def test_values(self) -> None:
         """Values are what they were, both ways, whatever JSON can say and MDSF reads otherwise."""
         values = [
