@@ -281,6 +281,8 @@ class BusApplication:
         def settled(result: bytes | None, error: RemoteError | None) -> None:
             if error is None:
                 guest.memory.forget(text)
+                if not guest.fetchesSomething:  # in simple mode there is one, however it is called here
+                    guest.memory.forgetAll()
 
         return self._ask(connection, "unfetch", b'{"id":%b}' % text.encode(), settled)
 

@@ -438,6 +438,10 @@ class Guest:
         return self._receiver is not None
 
     @property
+    def fetchesSomething(self) -> bool:
+        return self._receiver is not None and bool(self._receiver.client.fetches)
+
+    @property
     def ownsSomething(self) -> bool:
         return self._receiver is not None and bool(self._receiver.client.elements)
 

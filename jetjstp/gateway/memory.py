@@ -66,6 +66,11 @@ class Memory:
             del self._session[FETCH + id]
             self.size -= self._sizes.pop(id, 0)
 
+    def forgetAll(self) -> None:
+        """All fetches have ended."""
+        for id in list(self._sizes):
+            self.forget(id)
+
     def has(self, id: str) -> bool:
         """Whether there is such a fetch."""
         return FETCH + id in self._session
