@@ -417,12 +417,16 @@ class Policy:
         return succeed(self.users[user]) if user in self.users else fail(UnknownUser(user))
 
 
-class UserTests(BusTestCase):
-    """Who may do what."""
+class PolicyTestCase(BusTestCase):
+    """Tests with a policy that both sides ask."""
+
+    def makePolicy(self) -> Policy:
+        """What is asked."""
+        return Policy()
 
     def makeServer(self, clock: Clock) -> Server:
-        self.policy = Policy()
-        self.daemon = jet.Daemon(reactor=clock)
+        self.policy = self.makePolicy()
+        self.daemon = jet.Daemon(policy=self.policy, reactor=clock)  # type: ignore[arg-type]
         self.place = self.makePlace()
         self.bus = BusApplication(self.daemon, self.policy, reactor=clock)  # type: ignore[arg-type]
         server = jstp.net.createServer(
@@ -430,6 +434,10 @@ class UserTests(BusTestCase):
         )
         self.bus.serve(server)
         return server
+
+
+class UserTests(PolicyTestCase):
+    """Who may do what."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -562,21 +570,13 @@ class UserTests(BusTestCase):
         self.assertEqual(len(ada.call("get")), 1)
 
 
-class PathRuleTests(BusTestCase):
+class PathRuleTests(PolicyTestCase):
     """Where users may do something, and what becomes of sessions when that changes."""
 
-    def makeServer(self, clock: Clock) -> Server:
-        self.policy = Policy()
-        self.policy.users = {"ada": ADA}
-        self.policy.pathRules = PathRules({"staff": {"fetch": ["a*"], "add": ["a*"]}})
-        self.daemon = jet.Daemon(policy=self.policy, reactor=clock)  # type: ignore[arg-type]
-        self.place = self.makePlace()
-        self.bus = BusApplication(self.daemon, self.policy, reactor=clock)  # type: ignore[arg-type]
-        server = jstp.net.createServer(
-            [self.bus.application], authPolicy=lambda connection, application, strategy, given: given[0], reactor=clock
-        )
-        self.bus.serve(server)
-        return server
+    def makePolicy(self) -> Policy:
+        policy = Policy()
+        policy.pathRules = PathRules({"staff": {"fetch": ["a*"], "add": ["a*"]}})
+        return policy
 
     def logIn(self) -> BusClient:
         """A client that follows everything, and owns something."""
