@@ -96,6 +96,8 @@ class BusApplication:
         self._expressionBytes = expressionBytes
         self._guests: dict[Connection, Guest] = {}
         self._sessions: dict[str, Guest] = {}
+        # Counts how often the users may have changed: what was asked before the last time counts no more.
+        self._rechecks = 0
         self._serving: list[tuple[Server, Callable[[Connection], None]]] = []
         methods: dict[str, Callable[..., Any]] = {
             "info": self._info,
@@ -148,6 +150,8 @@ class BusApplication:
         @return: How many were ended, as far as the policy has answered at once.
         """
         ended = 0
+        self._rechecks += 1
+        count = self._rechecks
 
         def end(guest: Guest, reason: str) -> None:
             nonlocal ended
@@ -155,15 +159,16 @@ class BusApplication:
             guest.expel(reason)
 
         def identified(identity: Identity | None, guest: Guest) -> None:
-            if guest.isAttached and identity != guest.identity:
+            if guest.isAttached and identity != guest.identity and count == self._rechecks:
                 end(guest, "the rights of its user are others now")
 
         def unidentified(failure: Failure, guest: Guest) -> None:
             failure.trap(UnknownUser)
-            if guest.connection in self._guests:
+            if guest.connection in self._guests and count == self._rechecks:
                 end(guest, "there is no such user any more")
 
         for guest in list(self._guests.values()):
+            guest.outdate()
             if guest.connection.username is not None:
                 asking = self.identify(guest.connection.username)
                 asking.addCallbacks(identified, unidentified, callbackArgs=(guest,), errbackArgs=(guest,))
@@ -256,9 +261,11 @@ class BusApplication:
         if guest.memory.sizeWith(text, expression) > self._expressionBytes:
             raise refusal({"limitExceeded": "expressionBytes", "limit": self._expressionBytes})
         given = text
+        size = guest.memory.reserve(text, expression)
 
         def settled(result: bytes | None, error: RemoteError | None) -> None:
             nonlocal given
+            guest.memory.release(size)
             if result is not None:
                 if result != b"true":  # in simple mode it has an id of its own
                     given = result.decode()
@@ -274,6 +281,8 @@ class BusApplication:
         def settled(result: bytes | None, error: RemoteError | None) -> None:
             if error is None:
                 guest.memory.forget(text)
+                if not guest.fetchesSomething:  # in simple mode there is one, however it is called here
+                    guest.memory.forgetAll()
 
         return self._ask(connection, "unfetch", b'{"id":%b}' % text.encode(), settled)
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType
 from msgspec.json import Decoder
 
 from jetjstp.gateway.jsontomdsf import mdsfOf, whyNot
 from jetjstp.jet.dialects import NodeJet2
-from jetjstp.jet.jsontext import itemsOf, membersOf, quote
+from jetjstp.jet.jsontext import itemsOf, membersOf, quote, valueOf
 
 __all__ = ["ENDED", "JSTP", "NOTIFICATION", "Word", "packed", "wordOf"]
 
@@ -67,7 +67,19 @@ class Word(Struct, gc=False):
     args: Raw | UnsetType = UNSET
 
 
-wordOf = Decoder(Word).decode
+_word = Decoder(Word).decode
+
+
+def wordOf(frame: bytes) -> Word:
+    """Read what is no notification."""
+    try:
+        return _word(frame)
+    except DecodeError:  # lone surrogates, which are JSON all the same
+        members = membersOf(frame) or {}
+    word = Word()
+    for name, text in members.items():
+        setattr(word, name, valueOf(text) if name in ("id", "route", "path") else Raw(text))
+    return word
 
 
 def packed(message: bytes) -> bytes:

@@ -60,8 +60,31 @@ class Host(Protocol):
 
 
 class _Asked(NamedTuple):
-    answer: Deferred[bytes]
+    """
+    A request of the client; if there is nobody to be answered, one of our own.
+    """
+
+    answer: Deferred[bytes] | None
     settled: Settled | None
+
+    def succeed(self, result: bytes) -> None:
+        if self.settled is not None:
+            self.settled(result, None)
+        self.tell(result)
+
+    def fail(self, error: RemoteError) -> None:
+        if self.settled is not None:
+            self.settled(None, error)
+        self.tell(error)
+
+    def tell(self, outcome: bytes | RemoteError) -> None:
+        """Answer, unless the answer was given up with the connection."""
+        if self.answer is None or self.answer.called:
+            return
+        if isinstance(outcome, bytes):
+            self.answer.callback(outcome)
+        else:
+            self.answer.errback(outcome)
 
 
 class Guest:
@@ -95,12 +118,14 @@ class Guest:
         self._isOver = False
         self._isShut = False
         self._isIdentifying = False
+        self._isOutdated = False
         # What it owned and does not own for the time being: the params that it is added with, by path.
         self._kept: dict[str, bytes] = {}
         self._isWithdrawn = False
         self._serial = 0
         self._pending: dict[int, _Asked] = {}
-        self._outgoing: list[bytes] = []
+        # What the core has not read yet: messages with the numbers of requests, 0 for answers.
+        self._outgoing: list[tuple[int, bytes]] = []
         self._isDelivering = False
         self._timer: IDelayedCall | None = None
         connection.on("close", self._lost)
@@ -121,14 +146,25 @@ class Guest:
         """
         if self._isShut:
             return fail(trouble("the daemon is closed"))
-        self._serial += 1
         answer: Deferred[bytes] = Deferred()
-        self._pending[self._serial] = _Asked(answer, settled)
-        self._post(b'{"id":%d,"method":"%b","params":%b}' % (self._serial, method.encode(), params))
+        self._request(method, params, _Asked(answer, settled))
         return answer
 
+    def _request(self, method: str, params: bytes, asked: _Asked) -> None:
+        self._serial += 1
+        self._pending[self._serial] = asked
+        self._outgoing.append(
+            (self._serial, b'{"id":%d,"method":"%b","params":%b}' % (self._serial, method.encode(), params))
+        )
+        self._deliverSoon()
+
+    def _demand(self, method: str, params: bytes, settled: Settled | None = None) -> None:
+        """A request of our own: nobody waits for it."""
+        self._request(method, params, _Asked(None, settled))
+
     def _post(self, message: bytes) -> None:
-        self._outgoing.append(message)
+        """An answer of the client."""
+        self._outgoing.append((0, message))
         self._deliverSoon()
 
     def _deliverSoon(self) -> None:
@@ -141,7 +177,7 @@ class Guest:
         self._isDelivering = False
         if self._receiver is not None and self._link is not None and not self._link.isPaused and self._outgoing:
             messages, self._outgoing = self._outgoing, []
-            self._receiver.messagesReceived(messages)
+            self._receiver.messagesReceived([message for _, message in messages])
 
     def linkReads(self) -> None:
         self._deliverSoon()
@@ -155,28 +191,16 @@ class Guest:
         asked = None if word.id is None else self._pending.pop(word.id, None)
         if asked is None:
             return
-        result, error = None, None
         if word.error is UNSET:
-            result = bytes(word.result)  # type: ignore[arg-type]  # a response has one of them
+            asked.succeed(bytes(word.result))  # type: ignore[arg-type]  # a response has one of them
         else:
-            error = jstpErrorOf(bytes(word.error))
-        if asked.settled is not None:
-            asked.settled(result, error)
-        if asked.answer.called:  # its connection was lost
-            return
-        if error is None:
-            asked.answer.callback(result or b"null")
-        else:
-            asked.answer.errback(error)
+            asked.fail(jstpErrorOf(bytes(word.error)))
 
     def _failPending(self, error: RemoteError) -> None:
         pending, self._pending = self._pending, {}
         self._outgoing.clear()
         for asked in pending.values():
-            if asked.settled is not None:
-                asked.settled(None, error)
-            if not asked.answer.called:
-                asked.answer.errback(error)
+            asked.fail(error)
 
     # Coming and going
 
@@ -203,14 +227,25 @@ class Guest:
         self._timer = None
         self.begin()
 
+    def outdate(self) -> None:
+        """Users may have changed: what the policy was asked before counts no more."""
+        self._isOutdated = self._isIdentifying
+
+    def _isAskedAgain(self) -> bool:
+        """The policy has answered; whether it has to be asked once more."""
+        isOutdated, self._isIdentifying, self._isOutdated = self._isOutdated, False, False
+        if isOutdated:
+            self.begin()
+        return isOutdated
+
     def _identified(self, identity: Identity | None) -> None:
-        self._isIdentifying = False
+        if self._isAskedAgain():
+            return
         if not (self._isOver or self._isAway):  # who is away is asked for again when the connection is back
             self._attach(identity)
 
     def _unidentified(self, failure: Failure) -> None:
-        self._isIdentifying = False
-        if self._isOver:
+        if self._isAskedAgain() or self._isOver:
             return
         if failure.check(UnknownUser):
             self.expel("there is no such user any more")
@@ -252,11 +287,7 @@ class Guest:
                 link.tell("fetchEnded", b"[%b,%b]" % (id.encode(), encodeList(error.toList())))
 
         link.tell("restarted", b"[%b]" % id.encode())
-        self._quietly(self.ask("fetch", fetchParams(id, expression), settled))
-
-    def _quietly(self, answer: Deferred[bytes]) -> None:
-        """Nobody waits for it: what is to be told of it is told otherwise."""
-        answer.addErrback(lambda failure: failure.trap(RemoteError) and None)
+        self._demand("fetch", fetchParams(id, expression), settled)
 
     def _lost(self) -> None:
         """The transport is gone."""
@@ -264,15 +295,24 @@ class Guest:
             return
         self._isAway = True
         self._cancelTimer()
-        # Their answers reach nobody: the client is told that they are lost.
-        for asked in list(self._pending.values()):
-            if not asked.answer.called:
-                asked.answer.callback(b"null")
+        self._loseRequests()
         if self._receiver is None or self._link is None:
             return
         self._link.away()
         self._timer = self._host.clock.callLater(self._host.grace, self._withdraw)
         self._holdAway()
+
+    def _loseRequests(self) -> None:
+        """What was asked reaches nobody any more: the client is told that it is lost."""
+        if self._receiver is None or (self._link is not None and self._link.isPaused):
+            # What nobody would read for now is not to be kept: there might be more each time that the client is back.
+            unread = [number for number, _ in self._outgoing if number and self._pending[number].answer is not None]
+            lost = {number: self._pending.pop(number) for number in unread}
+            self._outgoing = [each for each in self._outgoing if each[0] not in lost]
+            for asked in lost.values():
+                asked.fail(trouble("its connection is lost"))
+        for asked in list(self._pending.values()):
+            asked.tell(b"null")
 
     def _holdAway(self) -> None:
         """What is held for it counts together with what is held for others who are away."""
@@ -319,7 +359,7 @@ class Guest:
         assert self._receiver is not None
         for path, content in kept.items():
             if path not in self._receiver.client.elements:
-                self._quietly(self.ask("add", content, self._addedAgain(path, content)))
+                self._demand("add", content, self._addedAgain(path, content))
 
     def _addedAgain(self, path: str, content: bytes) -> Settled:
         link = self._link
@@ -347,10 +387,12 @@ class Guest:
         assert link is not None
         id = itemsOf(args)[0].decode()
         self.memory.forget(id)
-        self._quietly(self.ask("unfetch", b'{"id":%b}' % id.encode()))
+        self._demand("unfetch", b'{"id":%b}' % id.encode())
         link.tell("fetchEnded", args)
 
-    def linkClosed(self, isOver: bool) -> None:
+    def linkClosed(self) -> None:
+        # If it was not dropped, for whatever reason, it is the daemon itself that ends.
+        isOver = self._receiver is not None and not self._receiver.client.dropped
         # Who is away has used up what may be held for all of those, so that nothing more is held for him.
         self._detach("the daemon has let go of this session", not self._isAway)
         self._isShut = isOver and not self._isAway
@@ -394,6 +436,10 @@ class Guest:
     def isAttached(self) -> bool:
         """Whether it is a client of the core."""
         return self._receiver is not None
+
+    @property
+    def fetchesSomething(self) -> bool:
+        return self._receiver is not None and bool(self._receiver.client.fetches)
 
     @property
     def ownsSomething(self) -> bool:

@@ -54,8 +54,8 @@ class LinkUser(Protocol):
     def linkDrained(self) -> None:
         """The link takes more."""
 
-    def linkClosed(self, isOver: bool) -> None:
-        """The core wants no more of it; C{isOver} if that is not for anything that the client did."""
+    def linkClosed(self) -> None:
+        """The core wants no more of it."""
 
     def linkReads(self) -> None:
         """The core takes messages again."""
@@ -112,15 +112,11 @@ class BusLink:
         self._user.linkReads()
 
     def close(self) -> None:
-        self._close(True)
-
-    def abort(self) -> None:
-        self._close(False)
-
-    def _close(self, isOver: bool) -> None:
         if not self._isClosed:
             self.end()
-            self._user.linkClosed(isOver)
+            self._user.linkClosed()
+
+    abort = close
 
     def end(self) -> None:
         """Send nothing any more."""

@@ -24,7 +24,7 @@ class Memory:
     """
     The fetches of a session, and whether it owns something. It holds plain JSON.
 
-    @ivar size: The length of all expressions and ids as JSON.
+    @ivar size: The length of all expressions and ids as JSON, and of those for which there is to be room.
     """
 
     def __init__(self, session: Session) -> None:
@@ -44,6 +44,16 @@ class Memory:
         """What the size would be with one more fetch, which replaces one with this id."""
         return self.size - self._sizes.get(id, 0) + _sizeOf(id, expression)
 
+    def reserve(self, id: str, expression: dict[str, Any]) -> int:
+        """Have room for a fetch that may begin; gives what L{release} needs."""
+        size = _sizeOf(id, expression)
+        self.size += size
+        return size
+
+    def release(self, size: int) -> None:
+        """It has begun, or it has not."""
+        self.size -= size
+
     def remember(self, id: str, expression: dict[str, Any]) -> None:
         """A fetch has begun."""
         self.size = self.sizeWith(id, expression)
@@ -55,6 +65,11 @@ class Memory:
         if FETCH + id in self._session:
             del self._session[FETCH + id]
             self.size -= self._sizes.pop(id, 0)
+
+    def forgetAll(self) -> None:
+        """All fetches have ended."""
+        for id in list(self._sizes):
+            self.forget(id)
 
     def has(self, id: str) -> bool:
         """Whether there is such a fetch."""

@@ -61,8 +61,15 @@ def _integer(text: str) -> int | float:
 _standard = json.JSONDecoder(parse_constant=_refuseConstant, parse_int=_integer)
 
 
+_STRING_OR_INFINITY = re.compile(rb'"(?:[^"\\]|\\.)*"|Infinity')
+
+
 def _dump(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+    text = json.dumps(value, separators=(",", ":")).encode("ascii")
+    if b"Infinity" not in text:
+        return text
+    # What was a number beyond the range of a float is to be one again.
+    return _STRING_OR_INFINITY.sub(lambda found: b"1e999" if found[0] == b"Infinity" else found[0], text)
 
 
 def membersOf(text: bytes | msgspec.Raw) -> dict[str, bytes] | None:

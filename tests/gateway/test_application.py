@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from jetjstp import jet, jstp
 from jetjstp.gateway.application import BusApplication
 from jetjstp.interfaces import Identity, UnknownUser
+from jetjstp.jet.pathrules import PathRules
 from jetjstp.jstp.server import Server
 from tests.gateway.setting import BusClient, BusTestCase
 
@@ -99,6 +100,31 @@ class MethodTests(BusTestCase):
             owner.send({"id": request["id"], "error": given})
             self.memory.flush()
             self.assertEqual(self.failureResultOf(setting, jstp.RemoteError).value.toList(), expected)
+
+    def test_loneSurrogate(self) -> None:
+        """Answers with lone surrogates, which are JSON, arrive, also together with what MDSF cannot say."""
+        owner = self.owner(a="\ud800")
+        client = self.client()
+        self.assertEqual(client.call("get"), [added("a", "\ufffd")])
+        setting = client.begin("set", "a", 2)
+        self.memory.flush()
+        [request] = owner.take()
+        owner.send({"id": request["id"], "error": {"code": 5, "message": "\udfff", "data": "\ud800"}})
+        self.memory.flush()
+        self.assertEqual(self.failureResultOf(setting, jstp.RemoteError).value.toList(), [5, "\ufffd", "\ufffd"])
+        owner.sendText('{"method":"add","params":{"path":"b","value":[1e999]}}')
+        self.assertIn("a number is out of range", client.fail("get")[2]["message"])
+        client.call("fetch", "f", {"sort": {"byPath": True, "from": 1, "to": 10}})
+        self.change(owner, "a", ["\udfff"])
+        why = "a number is out of range for JSTP"
+        changes: list[Any] = [{"path": "a", "index": 1, "omitted": why}, {"path": "b", "index": 2, "omitted": why}]
+        self.assertEqual(
+            client.take(),
+            [
+                ("notification", "f", {"n": 2, "changes": changes}),
+                ("notification", "f", {"n": 2, "changes": [{"path": "a", "index": 1, "value": ["\ufffd"]}]}),
+            ],
+        )
 
     def test_refused(self) -> None:
         """Errors of the daemon have Jet's code, message and data."""
@@ -228,6 +254,26 @@ class MethodTests(BusTestCase):
         self.assertEqual(client.call("fetch", "f", {}), "fetch_all")
         self.assertEqual(client.take(), [("notification", "fetch_all", added("a", 1))])
 
+    def test_simpleAgain(self) -> None:
+        """Its end is remembered whatever it is called by: it does not begin anew with the session."""
+        self.daemonOptions = {"fetchMode": "simple"}
+        self.setUp()
+        self.owner(a=1)
+        client = self.client()
+        for id in ("fetch_all", "x"):
+            client.call("fetch", "x")
+            client.call("unfetch", id)
+        [guest] = self.bus._guests.values()
+        self.assertEqual((list(guest.memory.fetches()), guest.memory.size), ([], 0))
+        client.call("fetch", "x")
+        self.assertEqual(client.take()[-1], ("notification", "fetch_all", added("a", 1)))
+        link = guest._link
+        assert link is not None and guest._receiver is not None
+        guest._receiver.client.dropped = True
+        link.abort()
+        self.advance(1)
+        self.assertEqual(client.take(), [("restarted", "fetch_all"), ("notification", "fetch_all", added("a", 1))])
+
     def test_values(self) -> None:
         """Values are what they were, both ways, whatever JSON can say and MDSF reads otherwise."""
         values = [
@@ -283,6 +329,24 @@ class MethodTests(BusTestCase):
         self.assertEqual(client.fail("fetch", "g", long)[2], {"limitExceeded": "expressionBytes", "limit": 100})
         client.call("unfetch", "f")
         client.call("fetch", "g", long)
+
+    def test_expressionBytesAtOnce(self) -> None:
+        """It holds for fetches that are not answered yet, too."""
+        self.busOptions = {"expressionBytes": 110}
+        self.setUp()
+        client = self.client()
+        asking = [client.begin("fetch", id, {"path": {"startsWith": "x" * 30}}) for id in "abcd"]
+        asking.append(client.begin("fetch", "a", {"path": {"startsWith": "x" * 20}}))
+        self.memory.flush()
+        self.assertEqual([self.successResultOf(each) for each in (asking[0], asking[4])], ["a", "a"])
+        for each in asking[1:4]:
+            error = self.failureResultOf(each, jstp.RemoteError).value
+            self.assertEqual(error.info[0], {"limitExceeded": "expressionBytes", "limit": 110})
+        [guest] = self.bus._guests.values()
+        self.assertEqual(guest.memory.size, 49)
+        client.fail("fetch", "b", {"path": {"equals": 5}})
+        self.assertEqual(guest.memory.size, 49)
+        client.call("fetch", "b", {"path": {"equals": "5"}})
 
     def test_notServed(self) -> None:
         """At a server that was not given to C{serve} every method says so."""
@@ -341,6 +405,7 @@ class Policy:
     def __init__(self) -> None:
         self.users: dict[str, Identity | None] = {"ada": ADA, "bob": None}
         self.waiting: list[Deferred[Any]] | None = None
+        self.pathRules: PathRules | None = None
         self.isBroken = False
 
     def identify(self, user: str) -> Deferred[Identity | None]:
@@ -352,12 +417,16 @@ class Policy:
         return succeed(self.users[user]) if user in self.users else fail(UnknownUser(user))
 
 
-class UserTests(BusTestCase):
-    """Who may do what."""
+class PolicyTestCase(BusTestCase):
+    """Tests with a policy that both sides ask."""
+
+    def makePolicy(self) -> Policy:
+        """What is asked."""
+        return Policy()
 
     def makeServer(self, clock: Clock) -> Server:
-        self.policy = Policy()
-        self.daemon = jet.Daemon(reactor=clock)
+        self.policy = self.makePolicy()
+        self.daemon = jet.Daemon(policy=self.policy, reactor=clock)  # type: ignore[arg-type]
         self.place = self.makePlace()
         self.bus = BusApplication(self.daemon, self.policy, reactor=clock)  # type: ignore[arg-type]
         server = jstp.net.createServer(
@@ -365,6 +434,10 @@ class UserTests(BusTestCase):
         )
         self.bus.serve(server)
         return server
+
+
+class UserTests(PolicyTestCase):
+    """Who may do what."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -404,6 +477,24 @@ class UserTests(BusTestCase):
         waiting[0].callback(None)
         self.policy.waiting = None
         client.comeBack()
+        self.assertEqual(len(client.call("get")), 1)
+
+    def test_comesAndGoes(self) -> None:
+        """What was asked before it is known who it is is lost with the connection, and does not pile up."""
+        waiting: list[Deferred[Any]] = []
+        self.policy.waiting = waiting
+        client = self.logIn("ada")
+        for _ in range(5):
+            asking = [client.begin("change", "a", "x" * 1000) for _ in range(100)]
+            self.memory.flush()
+            client.lose()
+            client.comeBack()
+            self.memory.flush()
+            for each in asking:
+                self.failureResultOf(each, jstp.CallbackLost)
+        [guest] = self.bus._guests.values()
+        self.assertEqual((guest._outgoing, guest._pending), ([], {}))
+        waiting[0].callback(ADA)
         self.assertEqual(len(client.call("get")), 1)
 
     def test_unknown(self) -> None:
@@ -450,3 +541,80 @@ class UserTests(BusTestCase):
         self.assertEqual(self.bus.recheck(), 0)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertEqual(len(ada.call("get")), 1)
+
+    def test_recheckWhileAsked(self) -> None:
+        """What the policy was asked before its users changed is asked again."""
+        waiting: list[Deferred[Any]] = []
+        self.policy.waiting = waiting
+        ada = self.logIn("ada")
+        self.policy.users["ada"] = Identity("ada", frozenset(["guests"]))
+        self.bus.recheck()
+        asked, again = waiting
+        self.policy.waiting = None
+        asked.callback(ADA)
+        again.callback(self.policy.users["ada"])
+        self.assertEqual(ada.call("get"), [])
+        self.assertEqual([peer.user for peer in self.daemon.peers], [None, "ada"])
+
+    def test_recheckTwice(self) -> None:
+        """Of two questions for the same user only the answer to the later one counts."""
+        ada = self.logIn("ada")
+        waiting: list[Deferred[Any]] = []
+        self.policy.waiting = waiting
+        self.bus.recheck()
+        self.bus.recheck()
+        waiting[0].callback(None)
+        waiting[1].callback(ADA)
+        self.memory.flush()
+        self.policy.waiting = None
+        self.assertEqual(len(ada.call("get")), 1)
+
+
+class PathRuleTests(PolicyTestCase):
+    """Where users may do something, and what becomes of sessions when that changes."""
+
+    def makePolicy(self) -> Policy:
+        policy = Policy()
+        policy.pathRules = PathRules({"staff": {"fetch": ["a*"], "add": ["a*"]}})
+        return policy
+
+    def logIn(self) -> BusClient:
+        """A client that follows everything, and owns something."""
+        client = self.client(connectPolicy=jstp.SimpleConnectPolicy("ada", "secret"))
+        client.call("add", {"path": "a", "value": 1})
+        client.call("fetch", "f", {})
+        self.assertEqual(client.take(), [("notification", "f", added("a", 1))])
+        self.assertEqual(client.fail("add", {"path": "b", "value": 1})[2], {"noAccess": "b"})
+        return client
+
+    def change(self) -> None:  # type: ignore[override]
+        """Other rules hold from now on."""
+        self.policy.pathRules = PathRules({"staff": {"fetch": ["*"], "add": ["b*"]}})
+        self.assertEqual(self.bus.recheck(), 0)
+        self.assertEqual(self.successResultOf(self.daemon.recheck()), 1)
+
+    def test_others(self) -> None:
+        """A session whose path rules are others begins anew under the new ones, and is told so."""
+        client = self.logIn()
+        self.change()
+        asking = client.begin("add", {"path": "b", "value": 2})
+        self.advance(1)
+        self.memory.flush()
+        self.assertIs(self.successResultOf(asking), True)
+        self.assertEqual(
+            client.take(),
+            [
+                ("restarted", "f"),
+                ("notification", "f", added("b", 2)),
+                ("notAdded", "a", [-32602, "Invalid params", {"noAccess": "a"}]),
+            ],
+        )
+
+    def test_away(self) -> None:
+        """So does one that is away, when it is back."""
+        client = self.logIn()
+        client.lose()
+        self.change()
+        client.comeBack()
+        self.assertEqual(client.take(), [("elementsLost",), ("restarted", "f")])
+        self.assertIs(client.call("add", {"path": "b", "value": 2}), True)

@@ -9,6 +9,7 @@ from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 
 from jetjstp import jet, jstp
+from jetjstp.causes import Cause
 from jetjstp.gateway import jsontomdsf
 from jetjstp.gateway.application import BusApplication
 from jetjstp.gateway.guest import contentOf
@@ -134,6 +135,25 @@ class AwayTests(BusTestCase):
         told = self.reader.take()
         self.assertLess(len(told), 20)
         self.assertEqual(told[-1], changed("f", "a", 999))
+
+    def test_comesAndGoes(self) -> None:
+        """What a client asks that acknowledges nothing of what it is sent does not pile up while it comes and goes."""
+        self.owner(**{f"x{number}": "y" * 1000 for number in range(3000)})
+        [known] = self.bus._guests
+        client = StreamClient(self.memory.server.factory)
+        session = client.open("jet")
+        client.say("{call:[1,'jet'],fetch:['f',{}]}")
+        self.memory.flush()
+        guest = next(guest for connection, guest in self.bus._guests.items() if connection is not known)
+        for number in range(2, 1002, 200):
+            client.say(*(f"{{call:[{each},'jet'],change:['x0',0]}}" for each in range(number, number + 200)))
+            self.memory.clock.advance(0)
+            client.transport.abortConnection()
+            client = StreamClient(self.memory.server.factory)
+            self.assertEqual(client.restore(session, 0, "jet")["ok"], number + 199)
+            self.memory.clock.advance(0)
+        self.assertLess(len(guest._outgoing), 10)
+        self.assertLess(len(guest._pending), 250)
 
     def test_hardLimit(self) -> None:
         """If too much waits, nothing more is held: on its return the fetch begins anew, and that is told."""
@@ -382,8 +402,10 @@ class OwnerTests(BusTestCase):
         self.advance(15)
         [guest] = self.bus._guests.values()
         guest.returned()
-        assert guest._link is not None
-        guest._link.abort()
+        assert guest._receiver is not None
+        server = self.daemon._server
+        server.bus.drop(guest._receiver.client, Cause.FAULT, "a test")
+        server.driver.settle()
         self.advance(2)
         self.assertEqual(self.told()[3:], [("add", "s"), ("add", "m"), ("add", "r")])
 

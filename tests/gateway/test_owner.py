@@ -127,6 +127,17 @@ class OwnerCallTests(BusTestCase):
         self.assertEqual(answer["error"]["code"], -32603)
         self.assertIn("cannot be asked", answer["error"]["data"]["message"])
 
+    def test_loneSurrogate(self) -> None:
+        """A lone surrogate, which is JSON, is passed on both ways, and harms nobody."""
+        asked: list[Any] = []
+        self.owning(set=lambda connection, path, value: asked.append(value), invoke=lambda *args: asked.append(args[2]))
+        peer = self.peer()
+        peer.sendText('{"id":1,"method":"set","params":{"path":"s","value":"\\ud800","valueAsResult":true}}')
+        peer.sendText('{"id":2,"method":"call","params":{"path":"m","args":[{"\\udfff":1}]}}')
+        self.memory.flush()
+        self.assertEqual([answer["result"] for answer in peer.take()], ["\ud800", None])
+        self.assertEqual(asked, ["\ufffd", [{"\ufffd": 1}]])
+
     def test_notJson(self) -> None:
         """An answer that is no JSON is an error for who has asked."""
         self.owning(invoke=lambda *args: jstp.Results([jstp.UNDEFINED, 1]))

@@ -104,10 +104,10 @@ class Users:
 class NpmOnTheBusTests(JstpTestCase):
     """What npm's client sees."""
 
-    async def serve(self, port: int | None = None) -> int:
+    async def serve(self, transport: str, port: int | None = None) -> int:
         """Serve the bus of the daemon, as another server would; returns the port."""
         bus = BusApplication(self.daemon, Users(), grace=0.3)  # type: ignore[arg-type]
-        self.server = jstp.net.createServer(
+        self.server = (jstp.ws if transport == "ws" else jstp.net).createServer(
             [bus.application],
             authPolicy=lambda connection, application, strategy, given: given[0],
             sessionStorageProvider=self.storage,
@@ -118,18 +118,19 @@ class NpmOnTheBusTests(JstpTestCase):
         self.addCleanup(bus.close)
         return portNumber(listening)
 
-    async def test_bus(self) -> None:
-        """Everything works, in both directions, and subscriptions survive lost connections and servers."""
+    async def check(self, transport: str) -> None:
+        """Run all scenarios over one kind of transport."""
         place = await self.startDaemon()
         self.storage = jstp.SimpleSessionStorageProvider()
         self.addCleanup(self.storage.close)
-        port = await self.serve()
-        child = self.startNode("jetoverjstp.js", {"jstp": [port, "127.0.0.1"], "jet": place.tcp})
+        port = await self.serve(transport)
+        where: list[Any] = [None, f"ws://127.0.0.1:{port}/"] if transport == "ws" else [port, "127.0.0.1"]
+        child = self.startNode("jetoverjstp.js", {"transport": transport, "jstp": where, "jet": place.tcp})
         seen: dict[str, list[tuple[Any, ...]]] = {}
         while (line := await child.nextLine()) is not None:
             if line == '"restart"':
                 await self.server.close()
-                await self.serve(port)
+                await self.serve(transport, port)
                 child.tell("")
                 continue
             scenario, *observation = json.loads(line)
@@ -137,3 +138,11 @@ class NpmOnTheBusTests(JstpTestCase):
         self.assertEqual(list(seen), list(EXPECTED))
         for scenario, expected in EXPECTED.items():
             self.assertEqual(seen[scenario], expected, scenario)
+
+    async def test_bus(self) -> None:
+        """Everything works, in both directions, and subscriptions survive lost connections and servers."""
+        await self.check("net")
+
+    async def test_webSocket(self) -> None:
+        """The same over WebSocket."""
+        await self.check("ws")

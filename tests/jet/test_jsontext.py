@@ -128,6 +128,11 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(itemsOf('["é\\ud800"]'.encode()), [b'"\\u00e9\\ud800"'])
         self.assertIsNone(membersOf(b'["\\ud800"]'))
 
+    def test_surrogatesAndInfinities(self) -> None:
+        """Together with them, numbers beyond the range of a float stay such numbers, and texts what they were."""
+        text = b'{"Infinity\\"Infinity":["\\ud800",1e400,-%b,"-Infinity"]}' % (b"1" * 500)
+        self.assertEqual(membersOf(text), {'Infinity"Infinity': b'["\\ud800",1e999,-1e999,"-Infinity"]'})
+
     def test_notJson(self) -> None:
         """Text that is not JSON cannot be read, wherever the error is; NaN and Infinity are not JSON."""
         for text in NOT_JSON:

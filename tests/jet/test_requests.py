@@ -279,13 +279,7 @@ class AgreementTests(SynchronousTestCase):
         except (ValueError, RecursionError):
             self.assertRaises(UNREADABLE, explain, message)
             return
-        try:
-            found = explained(message)
-        except UNREADABLE:
-            # What has lone surrogates is written anew, which numbers out of range do not survive.
-            self.assertIn("\\ud", text.lower())
-            self.assertIn("Infinity", json.dumps(read(text)))
-            return
+        found = explained(message)
         self.assertTrue(found.equals(expected), f"{found} is not {expected}")
 
     @given(st.binary(max_size=40) | messages.map(lambda text: text.encode("utf-8")[:-3]))

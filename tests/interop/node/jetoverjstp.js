@@ -19,7 +19,7 @@ const application = new jstp.Application('device', {
 let heard = []
 
 const connect = async function (app) {
-  const connection = (await promised.apply(null, [jstp.net, 'connect', 'jet', {
+  const connection = (await promised.apply(null, [jstp[settings.transport], 'connect', 'jet', {
     application: app === undefined ? application : app,
     connectPolicy: new jstp.SimpleConnectPolicy('ada', 'secret'),
     reconnector: function (connection, reconnect) { away(reconnect) }
@@ -37,7 +37,8 @@ let away = function (reconnect) { setTimeout(reconnect, 10) }
 /** Cut the connection, do something meanwhile, and come back. */
 const whileAway = async function (connection, doing) {
   const gone = new Promise(function (resolve) { away = resolve })
-  connection.transport.socket.destroy()
+  const raw = connection.transport.getRawTransport()
+  ;(raw.socket || raw).destroy()
   const reconnect = await gone
   await doing()
   const back = new Promise(function (resolve) { connection.once('reconnect', resolve) })
@@ -77,7 +78,7 @@ run({
 
   'proxy': async function () {
     const client = { connectPolicy: new jstp.SimpleConnectPolicy('ada', 'secret'), reconnector: function () {} }
-    const result = await promised.apply(null, [jstp.net, 'connectAndInspect', 'jet', client, ['jet']].concat(settings.jstp))
+    const result = await promised.apply(null, [jstp[settings.transport], 'connectAndInspect', 'jet', client, ['jet']].concat(settings.jstp))
     const bus = result[1].jet
     const events = []
     bus.on('notification', function (id, notification) { events.push([id, notification.value]) })
