@@ -124,7 +124,7 @@ class RenewalTests(CertificateTestCase):
         own, other = makeCertificate(), makeCertificate()
         for content, words in (
             (b"nothing", "ssl:0"),
-            (own.dump(1) + other.privateKey.dump(1), "keys do not match"),
+            (own.dump(1) + other.privateKey.dump(1), "belong together"),
         ):
             self.write("server.pem", content)
             error = self.assertRaises(ValueError, self.listening.renew)
