@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar, NoReturn
 
+from twisted.logger import globalLogPublisher
 from twisted.python.usage import UsageError
 
 from jetjstp.interfaces import IAuthPolicyFactory
@@ -132,11 +133,11 @@ class CommonOptions(LayeredOptions):
             self._make()
             return
         warnings = Warnings()
-        warnings.begin()
+        globalLogPublisher.addObserver(warnings)
         try:
             plan = self._make()
         finally:
-            warnings.end()
+            globalLogPublisher.removeObserver(warnings)
         # The reactor runs for that; what twistd does about processes and files has not begun.
         runCheck(plan, self.reactor, warnings.lines)
 
