@@ -145,6 +145,8 @@ class CommonOptions(LayeredOptions):
         self.readConfig()
         self["plan"] = plan = self.assemble()
         self._refuseVainClientCa(plan)
+        if self["metricsGroup"] is not None and self["authPolicy"] is None:
+            raise UsageError("--metrics-group has no effect, for nobody can log in; add --auth-policy, or drop it")
         try:
             self["assembly"] = Assembly(plan, self.reactor)
         except ValueError as error:
