@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from twisted.web.server import Site
 
 from jetjstp.jet.daemon import Daemon
+from jetjstp.jet.figures import OTHER
 from jetjstp.jstp.listening import webSocketFactory
 from jetjstp.jstp.net import createServer
 from jetjstp.jstp.server import Server
@@ -33,6 +34,9 @@ __all__ = ["Assembly"]
 
 GOING_AWAY = 1001
 """The close code of RFC 6455, section 7.4.1, for a server that goes down."""
+
+OTHER_LINK = ("link", OTHER)
+"""The label of what comes to the bus through something else: our JSTP side."""
 
 
 class Assembly:
@@ -167,8 +171,9 @@ class Assembly:
         return None if found is None else str(found)
 
     def counts(self) -> tuple[int, int]:
-        """How many Jet peers and how many JSTP clients are connected."""
-        return len(self.daemon.peers), 0 if self.server is None else len(self.server.getClientsArray())
+        """How many Jet peers and how many JSTP clients are connected; those of the latter on the bus count once."""
+        peers = [each for each in self.daemon.figures() if each.name == "jet_peers" and OTHER_LINK not in each.labels]
+        return sum(int(each.value) for each in peers), 0 if self.server is None else len(self.server.getClientsArray())
 
     def rechecks(self) -> list[Callable[[], Any]]:
         """

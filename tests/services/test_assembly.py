@@ -177,7 +177,7 @@ class AssemblyTests(SynchronousTestCase):
         connection.say(b"{call:[1,'jet'],info:[]}\0")
         self.reactor.advance(0)
         self.assertIn(b'"name":"kitchen"', connection.wire.value())
-        self.assertEqual(made.counts()[1], 2)
+        self.assertEqual(made.counts(), (0, 2), "who is on the bus by JSTP is no Jet peer")
 
     def test_logins(self) -> None:
         """Clients of JSTP log in with the same policy, and wrong passwords count together with those of Jet."""
