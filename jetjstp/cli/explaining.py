@@ -71,7 +71,8 @@ def _answered(error: errors.BaseError, around: Circumstances) -> CommandFailed:
             f"{subject}: no answer within {around.timeout:g} s; wait longer with --timeout, or see to its owner",
         )
     if isinstance(error, errors.ConnectionClosed):
-        return CommandFailed(NO_CONNECTION, f"{around.url}: {_reasonOf(error, around.url)}; {_NO_DAEMON}")
+        reason = _reasonOf(error, around.url)
+        return CommandFailed(NO_CONNECTION, f"{around.url}: {reason}; {_remedyOf(reason)}")
     for kind, remedy in _REMEDIES:
         if isinstance(error, kind):
             return CommandFailed(FAILED, f"{subject}: {remedy or error.message}")
@@ -81,6 +82,14 @@ def _answered(error: errors.BaseError, around: Circumstances) -> CommandFailed:
 def _reasonOf(error: errors.ConnectionClosed, url: str) -> str:
     """Why there is no connection; the URL stands before it already."""
     return _lower(error.message.removeprefix(f"cannot connect to {url}: "))
+
+
+def _remedyOf(reason: str) -> str:
+    if not reason.startswith("TLS"):
+        return _NO_DAEMON
+    # An alert is what the daemon did not like.
+    option = "--certificate" if "alert" in reason else "--cafile"
+    return f"check {option}, and the clocks of both machines"
 
 
 def _lower(message: str) -> str:

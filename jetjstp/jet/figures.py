@@ -14,7 +14,7 @@ from jetjstp.jet.bus import Bus
 from jetjstp.jet.clients import Client
 from jetjstp.links.traffic import Traffic, trafficFigures
 
-__all__ = ["jetFigures"]
+__all__ = ["OTHER", "jetFigures"]
 
 _kindOf = attrgetter("kind")
 _inboxOf = attrgetter("inbox")  # loops in C: there may be very many clients

@@ -15,11 +15,11 @@ from twisted.python.failure import Failure
 
 from jetjstp.causes import Cause
 from jetjstp.interfaces import IAuthPolicy, Identity, LoginFailed, MessageLink, UnknownUser, WrongPassword
-from jetjstp.jet.access import Groups, mayAccess
+from jetjstp.jet.access import mayAccess
 from jetjstp.jet.clients import Client
 from jetjstp.jet.effects import Authenticate
 from jetjstp.jet.errors import InvalidParams
-from jetjstp.jet.pathrules import UNRULED, PathRights, PathRules
+from jetjstp.jet.pathrules import PathRules, RulesChange
 from jetjstp.logins import LoginAttempts, TooManyLogins
 from jetjstp.rarefailures import logRarely
 
@@ -173,15 +173,12 @@ class Gate:
         self._generation += 1
         old = self._rules
         self._takeRules()
+        change = RulesChange(old, self._rules)
         dropped = 0
-        isOther: dict[Groups | None, bool] = {}  # there may be many peers of one user
         users: dict[str, list[tuple[Client, Proof]]] = {}
         asking: list[Deferred[int]] = []
         for client in list(self._server.receivers):
-            identity = client.identity
-            if identity not in isOther:
-                isOther[identity] = _rightsOf(old, identity) != _rightsOf(self._rules, identity)
-            if isOther[identity]:
+            if change.concerns(client.identity):
                 dropped += self._drop(client, Cause.RIGHTS, "its rights are others now, by the path rules")
                 continue
             proof = self._proofs.get(client)
@@ -237,7 +234,3 @@ def _checked(identity: Identity) -> Identity:
     if not isinstance(identity, Identity):
         raise TypeError(f"a policy gives an Identity or None, not {type(identity).__name__}")
     return identity
-
-
-def _rightsOf(rules: PathRules | None, identity: Groups | None) -> PathRights:
-    return UNRULED if rules is None else rules.rightsOf(identity)

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from jetjstp.jet.access import RESERVED, Groups, May, Protected, Right, mayAccess
 
-__all__ = ["EVERYBODY", "RIGHTS", "UNRULED", "PathRights", "PathRules"]
+__all__ = ["EVERYBODY", "RIGHTS", "PathRights", "PathRules", "RulesChange"]
 
 EVERYBODY = "*"
 """The group that everybody is in, logged in or not."""
@@ -59,10 +59,6 @@ class PathRights:
     __hash__ = None  # type: ignore[assignment]  # nobody needs it
 
 
-UNRULED: Final = PathRights({})
-"""What everybody has where there are no rules."""
-
-
 class PathRules:
     """
     The path rules of all groups.
@@ -86,17 +82,25 @@ class PathRules:
         if found is None:
             if len(self._known) >= KNOWN:
                 self._known.clear()
-            found = self._known[user] = PathRights({right: self._globs(user, right) for right in self._mentioned})
+            found = self._known[user] = PathRights(self.globsOf(user))
         return found
 
-    def _globs(self, user: Groups | None, right: Right) -> frozenset[Glob]:
+    def globsOf(self, user: Groups | None) -> dict[Right, frozenset[Glob]]:
+        """The patterns that a user has, ready but for being tried: for each right that is mentioned."""
         name = getattr(user, "name", None)
-        found = set()
-        for group in _groupsOf(user, right):
-            for pattern in self._rules.get(group, {}).get(right, ()):
-                if name or USER not in pattern:
-                    found.add(_glob(pattern, name or ""))
-        return frozenset(found)
+        return {
+            right: frozenset(_glob(pattern, name or "") for pattern in patterns if name or USER not in pattern)
+            for right, patterns in self.patternsOf(user).items()
+        }
+
+    def patternsOf(self, user: Groups | None) -> dict[Right, frozenset[str]]:
+        """The patterns that a user has, as they are written: for each right that is mentioned."""
+        return {
+            right: frozenset(
+                pattern for group in _groupsOf(user, right) for pattern in self._rules.get(group, {}).get(right, ())
+            )
+            for right in self._mentioned
+        }
 
     def _decider(self) -> May:
         known, learn = self._known, self.rightsOf
@@ -115,6 +119,27 @@ class PathRules:
             return (matches is None or matches(path)) and mayAccess(user, right, path, element)
 
         return may
+
+
+class RulesChange:
+    """
+    An exchange of path rules, for those who ask whom it concerns: of many users, most of which have the same groups.
+
+    @param old: The rules before; L{None} for none. Likewise C{new}.
+    """
+
+    def __init__(self, old: PathRules | None, new: PathRules | None) -> None:
+        self._old, self._new = (PathRules({}) if rules is None else rules for rules in (old, new))
+        self._isWritten: dict[Any, bool] = {}
+
+    def concerns(self, user: Groups | None) -> bool:
+        """Whether a user may do something else by the new rules; L{None} is who has not logged in."""
+        # What is written differently may come to the same for a user; what is written alike does.
+        groups = None if user is None else (user.fetchGroups, user.setGroups, user.callGroups)
+        isWritten = self._isWritten.get(groups)
+        if isWritten is None:
+            isWritten = self._isWritten[groups] = self._old.patternsOf(user) != self._new.patternsOf(user)
+        return isWritten and self._old.globsOf(user) != self._new.globsOf(user)
 
 
 def _groupsOf(user: Groups | None, right: Right) -> frozenset[str]:

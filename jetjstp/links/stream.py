@@ -162,8 +162,8 @@ class StreamLink(ReadingSide, WritingSide, Protocol):
         self._endWriting()
         problem = tlsProblem(reason)
         if problem is not None and self._futureReceiver is not None:
-            self._owner.failures.warn("{address}: {reason}", address=self.address, reason=problem)
-        self._lost(reason.getErrorMessage())
+            self._owner.failures.tell("refused", address=self.address, reason=problem)
+        self._lost(problem or reason.getErrorMessage())
 
     def _checkIdle(self, timeout: float) -> None:
         clock = self._owner.clock

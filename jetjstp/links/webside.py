@@ -284,7 +284,7 @@ class WebSocketSide(ReadingSide, WritingSide, WebSocketAdapterProtocol, WebSocke
             self.closeHandshakeTimeoutCall = None
         problem = tlsProblem(reason)
         if problem is not None and self._head is not None:
-            self._situation.failures.warn("{address}: {reason}", address=self.address, reason=problem)
+            self._situation.failures.tell("refused", address=self.address, reason=problem)
         self._connectionLost(reason)  # type: ignore[arg-type]
         self._situation.links.discard(self)
         if self._situation.pinger is not None:

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
+from zope.interface import implementer
 
 from jetjstp.interfaces import StorageUnavailable
 from jetjstp.links.listeners import reasonOf
@@ -51,9 +52,10 @@ async def _checkStorage(plan: Plan) -> None:
         await maybeDeferred(getattr(storage, "close", None) or (lambda: None))
 
 
+@implementer(ILogObserver)
 class Warnings:
     """
-    What the log warns of, between L{begin} and L{end}, which C{--check} has none of to look into.
+    What is told to the log as a warning, or worse, by us: C{--check} has no log to look into.
 
     @ivar lines: Them, a line each.
     """
@@ -61,15 +63,8 @@ class Warnings:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def begin(self) -> None:
-        """Collect them."""
-        globalLogPublisher.addObserver(self._observe)
-
-    def end(self) -> None:
-        """Collect no more."""
-        globalLogPublisher.removeObserver(self._observe)
-
-    def _observe(self, event: LogEvent) -> None:
+    def __call__(self, event: LogEvent) -> None:
+        """Take one that is."""
         isOurs = event.get("log_namespace", "").startswith("jetjstp.")
         if isOurs and event["log_level"] >= LogLevel.warn:
             self.lines.append(" ".join((formatEvent(event) or "").split()))

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar, NoReturn
 
+from twisted.logger import globalLogPublisher
 from twisted.python.usage import UsageError
 
 from jetjstp.interfaces import IAuthPolicyFactory
@@ -132,11 +133,11 @@ class CommonOptions(LayeredOptions):
             self._make()
             return
         warnings = Warnings()
-        warnings.begin()
+        globalLogPublisher.addObserver(warnings)
         try:
             plan = self._make()
         finally:
-            warnings.end()
+            globalLogPublisher.removeObserver(warnings)
         # The reactor runs for that; what twistd does about processes and files has not begun.
         runCheck(plan, self.reactor, warnings.lines)
 
@@ -144,6 +145,8 @@ class CommonOptions(LayeredOptions):
         self.readConfig()
         self["plan"] = plan = self.assemble()
         self._refuseVainClientCa(plan)
+        if self["metricsGroup"] is not None and self["authPolicy"] is None:
+            raise UsageError("--metrics-group has no effect, for nobody can log in; add --auth-policy, or drop it")
         try:
             self["assembly"] = Assembly(plan, self.reactor)
         except ValueError as error:

@@ -12,10 +12,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.plugin import IPlugin
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from jetjstp.bounds import checkSeconds
-from jetjstp.interfaces import IFencedSessionStorage, ISessionStorageFactory
+from jetjstp.interfaces import IFencedSessionStorage, ISessionStorageFactory, StorageUnavailable
 from jetjstp.jstp.errors import SessionTaken
 from jetjstp.jstp.session import Entry, Session
 from jetjstp.storage.records import Acknowledge, Change, Delete, Keep, Put, Receive, Snapshot, changesOf, encodeText
@@ -77,10 +78,15 @@ class RedisSessionStorage:
         """
         Connect, which otherwise the first request does.
 
-        @return: Fails with L{StorageUnavailable} if the first attempt does. Others are made all the same, until
-            L{close}.
+        @return: Fails with L{StorageUnavailable} if the first attempt does; the message names the server and the
+            remedy. Others are made all the same, until L{close}.
         """
-        return self._connection.connected(isPatient=False).addCallback(lambda _: None)
+
+        def unavailable(failure: Failure) -> None:
+            failure.trap(StorageUnavailable)
+            raise StorageUnavailable(f"{failure.value}; see that it runs, or correct the URL") from None
+
+        return self._connection.connected(isPatient=False).addCallbacks(lambda _: None, unavailable)
 
     @property
     def trouble(self) -> str | None:

@@ -461,7 +461,7 @@ class PlaceTests(JetctlTestCase):
         port = await self.startDaemon(f"ssl:0:interface=127.0.0.1:privateKey={certificate}")
         url = f"jets://127.0.0.1:{cast(Any, port.getHost()).port}"
         self.assertEnded(await self.jetctl("--url", url, "--cafile", str(certificate), "ls"), 0, "")
-        await self.assertAllEnd(3, [(["--url", url, "ls"], [url, "certificate"])])
+        await self.assertAllEnd(3, [(["--url", url, "ls"], [url, "TLS", "certificate", "check --cafile"])])
         await self.assertAllEnd(
             2,
             [
@@ -502,7 +502,7 @@ class PlaceTests(JetctlTestCase):
 
         for arguments in (present("joe.pem", "joe.key"), present("joe.both")):
             self.assertEnded(await self.jetctl(*arguments), 0, "1\n")
-        await self.assertAllEnd(3, [(present("old.both"), [url, "certificate"])])
+        await self.assertAllEnd(3, [(present("old.both"), [url, "TLS", "certificate expired", "check --certificate"])])
         await self.assertAllEnd(
             2,
             [

@@ -13,7 +13,7 @@ from jetjstp import jet
 from jetjstp.interfaces import Identity
 from jetjstp.jet import pathrules
 from jetjstp.jet.access import RESERVED, Right, mayAccess
-from jetjstp.jet.pathrules import RIGHTS, UNRULED, PathRules
+from jetjstp.jet.pathrules import RIGHTS, PathRights, PathRules, RulesChange
 from jetjstp.jet.requests import Access
 from jetjstp.policies.users import UsersPolicy
 from jetjstp.testing import MemoryDaemon, MemoryPeer
@@ -128,7 +128,7 @@ class RulesTests(SynchronousTestCase):
         for groups in cases:
             rules = PathRules(groups)
             self.assertIs(rules.may, mayAccess)
-            self.assertEqual(rules.rightsOf(user("joe", "staff")), UNRULED)
+            self.assertEqual(rules.rightsOf(user("joe", "staff")), PathRights({}))
 
     def test_unmentioned(self) -> None:
         """A right that no group mentions is as it is without rules; one that is mentioned is only where it is given."""
@@ -184,6 +184,40 @@ class RulesTests(SynchronousTestCase):
         error = self.assertRaises(ValueError, PathRules, {"staff": {"add": ["a", RESERVED + "*"]}})
         self.assertIn("group 'staff'", str(error))
 
+    def test_change(self) -> None:
+        """A change of rules is one for those who are given something else: compared by what it comes to for them."""
+        rules: dict[str, Any] = {"a": {"fetch": ["x/*"], "set": ["home/joe/*"]}, "b": {"fetch": ["y"]}}
+        old = PathRules(rules)
+        joe, ann, other = everywhere("joe", "a"), everywhere("ann", "a"), everywhere("joe", "b")
+        for groups, expected in (
+            (rules, []),
+            ({**rules, "c": {"fetch": ["z"]}}, []),
+            ({**rules, "a": {"fetch": ["x/*"], "set": ["home/{user}/*"]}}, [ann]),
+            ({**rules, "b": {"fetch": ["z"]}}, [other]),
+            ({**rules, "a": {"fetch": ["x/*", "y"], "set": ["home/joe/*"]}}, [joe, ann]),
+            ({**rules, "b": {"fetch": ["y"], "call": []}}, [joe, ann, other, None]),
+            ({**rules, "*": {"fetch": ["q"]}}, [joe, ann, other, None]),
+            ({**rules, "*": {"fetch": []}}, []),
+        ):
+            for change in (RulesChange(old, PathRules(groups)), RulesChange(PathRules(groups), old)):
+                users = [joe, ann, other, None]
+                self.assertEqual([each for each in users if change.concerns(each)], expected, groups)
+        for one, two in ((None, old), (old, None)):
+            self.assertTrue(RulesChange(one, two).concerns(joe))
+        for one, two in ((None, None), (None, PathRules({})), (PathRules({}), None)):
+            self.assertFalse(RulesChange(one, two).concerns(joe))
+
+    @given(st.data())
+    def test_changeIsExact(self, data: st.DataObject) -> None:
+        """Whoever has other rights is concerned, and nobody else."""
+        patterns = st.lists(st.sampled_from(["a/{user}", "a/joe", "a/ann", "*"]), max_size=2)
+        rights = st.dictionaries(st.sampled_from(["fetch", "set"]), patterns)
+        tables = st.dictionaries(st.sampled_from(["a", "b", "*"]), rights)
+        old, new = PathRules(data.draw(tables)), PathRules(data.draw(tables))
+        change = RulesChange(old, new)
+        for each in (None, user("joe", "a"), user("ann", "a"), user("joe", "a b"), user("joe", "a", set="b")):
+            self.assertEqual(change.concerns(each), old.rightsOf(each) != new.rightsOf(each))
+
     def test_equalRights(self) -> None:
         """Rights are equal if the same patterns give them, in whatever order and from whichever groups."""
         one = PathRules({"a": {"set": ["x", "{user}/*"]}, "b": {"set": ["y"]}})
@@ -191,7 +225,7 @@ class RulesTests(SynchronousTestCase):
         self.assertEqual(one.rightsOf(user("joe", set="a b")), two.rightsOf(user("joe", set="b")))
         self.assertNotEqual(one.rightsOf(user("joe", set="a")), two.rightsOf(user("joe", set="b")))
         self.assertNotEqual(one.rightsOf(user("joe", set="a")), one.rightsOf(user("ann", set="a")))
-        self.assertNotEqual(one.rightsOf(None), UNRULED)
+        self.assertNotEqual(one.rightsOf(None), PathRights({}))
         self.assertFalse(one.rightsOf(None) == 1)
 
     def test_bound(self) -> None:

@@ -19,6 +19,7 @@ OTHER = "tcp:2:interface=127.0.0.1"
 ALL = f"""
 anonymous = true
 announce = "kitchen"
+auth-policy = "cred:memory:joe:s3cret"
 dialect = "3"
 fetch-mode = "simple"
 jstp = ["{TCP}"]
@@ -98,7 +99,7 @@ class ConfigTests(CommandLineTestCase):
         self.assertEqual(plan.jet.webSocketListeners, [])
         self.assertEqual((plan.jet.dialect, plan.jet.announce, plan.jet.wsPingInterval), ("3", "kitchen", 7.0))
         self.assertEqual((plan.name, plan.fetchMode, plan.metricsGroup), ("Küche", "simple", "admin"))
-        self.assertEqual(plan.origins, ["https://*.example.org", "null"])
+        self.assertEqual((plan.policyName, plan.origins), ("cred", ["https://*.example.org", "null"]))
         self.assertEqual(plan.limits, Limits(message=1234, path=99))
         self.assertEqual([each.description for each in plan.web], ["unix:web"])
         self.assertEqual([each.description for each in plan.jstp.listeners], [TCP])

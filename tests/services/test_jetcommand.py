@@ -226,6 +226,14 @@ class MakeServiceTests(CommandLineTestCase):
         self.assertEqual(plan.policyName, "users")
 
 
+class MetricsGroupTests(CommandLineTestCase):
+    """C{--metrics-group}."""
+
+    def test_vain(self) -> None:
+        """Where nobody can log in nobody is in a group."""
+        self.assertRefused(["--metrics-group", "ops"], "--metrics-group", "nobody can log in", "--auth-policy")
+
+
 class ClientCaTests(CommandLineTestCase):
     """C{--client-ca}."""
 

@@ -148,7 +148,7 @@ class RefusedTests(TwistdTestCase):
                     self.refused(["--listen", LOOPBACK, "--jstp", LOOPBACK, "--session-storage", storage], *words)
                 )
                 for storage, *words in (
-                    (CLOSED, "--session-storage", "redis://127.0.0.1:1/0", "refused"),
+                    (CLOSED, "--session-storage", "redis://127.0.0.1:1/0", "refused", "; see that it runs"),
                     ("redis:redis://localhost:1/0", "--session-storage", "redis://localhost:1/0"),
                     ("sqlite:text.db", "--session-storage", "text.db", "not a database"),
                     ("sqlite:nowhere/x.db", "--session-storage", "no such folder"),
@@ -212,7 +212,7 @@ class CheckTests(TwistdTestCase):
                 (("--config", "bad.toml"), ("bad.toml", "'lisen'", "did you mean 'listen'?")),
                 (("--auth-policy", "users:users.json"), ("users.json", "not JSON")),
                 (("--application", "applications:broken"), ("applications:broken", "do not add up")),
-                (("--session-storage", CLOSED), ("redis://127.0.0.1:1/0", "refused")),
+                (("--session-storage", CLOSED), ("redis://127.0.0.1:1/0", "refused", "; see that it runs")),
                 (("--session-storage", "sqlite:other.db"), ("other.db", "another program")),
                 (("--session-storage", "sqlite:no/x.db"), ("no/x.db", "no such folder")),
             )
