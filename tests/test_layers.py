@@ -124,6 +124,7 @@ LAYERS = {
     "jetjstp.jstp.dialing": 7,
     "jetjstp.jstp.figures": 7,
     "jetjstp.jstp.keeping": 7,
+    "jetjstp.jstp.logins": 7,
     "jetjstp.jstp.net": 7,
     "jetjstp.jstp.offering": 7,
     "jetjstp.jstp.proxies": 7,

@@ -32,6 +32,7 @@ from jetjstp.jet.protocol import JetReceiver
 from jetjstp.jstp.connection import Connection
 from jetjstp.jstp.errors import RemoteError
 from jetjstp.jstp.messages import encodeList
+from jetjstp.rarefailures import logRarely
 
 __all__ = ["Guest", "Host"]
 
@@ -257,7 +258,7 @@ class Guest:
 
     def unchecked(self, failure: Failure) -> None:
         """It could not be found out whether the rights are still the same, so they stay."""
-        self._log.failure("it could not be checked who a user is", failure=failure)
+        logRarely(self._log, Guest.unchecked, "it could not be checked who a user is", failure)
 
     def expel(self, reason: str) -> None:
         """Give the session up, so that the client has to log in anew."""

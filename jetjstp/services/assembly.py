@@ -20,6 +20,7 @@ from jetjstp.gateway.application import BusApplication
 from jetjstp.gateway.link import BusLink
 from jetjstp.jet.daemon import Daemon
 from jetjstp.jstp.listening import webSocketFactory
+from jetjstp.jstp.logins import JstpLogins
 from jetjstp.jstp.net import createServer
 from jetjstp.jstp.server import Server
 from jetjstp.links.origins import OriginRules
@@ -27,7 +28,6 @@ from jetjstp.links.websocket import WebSocketLinkFactory
 from jetjstp.metrics.figures import Figures
 from jetjstp.metrics.status import StatusStates
 from jetjstp.metrics.website import statusSite
-from jetjstp.services.jstplogins import JstpLogins
 from jetjstp.services.plan import JetSide, JstpSide, Plan
 
 __all__ = ["Assembly"]

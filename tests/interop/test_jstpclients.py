@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from jetjstp.jstp.logins import JstpLogins
 from jetjstp.logins import LoginAttempts
 from jetjstp.policies.users import UsersPolicy
-from jetjstp.services.jstplogins import JstpLogins
 from tests.policies.test_passwords import cheapHash
 
 from .jstprunning import JstpTestCase

@@ -15,9 +15,9 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from jetjstp import jet, jstp
+from jetjstp.jstp.logins import JstpLogins
 from jetjstp.links.listeners import Listener, ListenFailed
 from jetjstp.policies.users import UsersPolicy
-from jetjstp.services.jstplogins import JstpLogins
 from tests.sockets.certificates import Authority, Issued, makeCertificate
 from tests.sockets.test_links import asDeferred
 

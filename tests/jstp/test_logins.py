@@ -1,4 +1,4 @@
-"""Tests of L{jetjstp.services.jstplogins}."""
+"""Tests of L{jetjstp.jstp.logins}."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp.interfaces import Identity, LoginFailed, UnknownUser, WrongPassword
 from jetjstp.jstp.accepting import recognizer
+from jetjstp.jstp.logins import JstpLogins
 from jetjstp.logins import LoginAttempts
 from jetjstp.policies.users import UsersPolicy
-from jetjstp.services.jstplogins import JstpLogins
 from jetjstp.storage.memory import SimpleSessionStorageProvider
 from jetjstp.testing import MemoryDaemon
 from tests.jet.asking import ask, exceeded
