@@ -258,7 +258,7 @@ class Guest:
 
     def unchecked(self, failure: Failure) -> None:
         """It could not be found out whether the rights are still the same, so they stay."""
-        logRarely(self._log, Guest.unchecked, "it could not be checked who a user is", failure)
+        logRarely(self._log, self._host, "it could not be checked who a user is", failure)
 
     def expel(self, reason: str) -> None:
         """Give the session up, so that the client has to log in anew."""

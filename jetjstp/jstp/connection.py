@@ -375,7 +375,7 @@ class Connection(Carrier):
                 exchange.succeed(id, outcome)
         except Exception:
             # Values may have code of their own that says how they are sent.
-            logRarely(self._log, self._answer, "what a method gave cannot be sent", Failure())
+            logRarely(self._log, self.application, "what a method gave cannot be sent", Failure())
             exchange.fail(id, [ERR_INTERNAL_API_ERROR])
 
     def inspected(self, exchange: Exchange, id: int, interface: Any) -> None:
