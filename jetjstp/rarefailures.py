@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-__all__ = ["FULL", "INTERVAL", "RareFailures", "logRarely"]
+__all__ = ["FULL", "INTERVAL", "OF_PROCESS", "RareFailures", "logRarely"]
 
 FULL = 5
 """Failures of one function that are logged in full: enough to see what is wrong with it, too few to fill a disk."""
@@ -78,5 +78,7 @@ class RareFailures:
             return self._counts.setdefault(type(function), _Count(now))
 
 
-logRarely = RareFailures().log
-"""The one of this process: a stranger who connects again is not to begin anew."""
+OF_PROCESS = RareFailures()
+"""A stranger who connects again is not to begin anew."""
+
+logRarely = OF_PROCESS.log
