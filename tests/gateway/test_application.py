@@ -378,6 +378,22 @@ class MethodTests(BusTestCase):
         self.memory.stop()
         self.successResultOf(self.daemon.close())
 
+    def test_listensAnew(self) -> None:
+        """When a daemon listens anew, sessions that it has let go of begin anew, too; after C{close} none does."""
+        client = self.client()
+        client.call("add", {"path": "a", "value": 1})
+        client.call("fetch", "f", {})
+        client.take()
+        for count in (1, 0):
+            self.successResultOf(self.daemon.close())
+            self.assertEqual((self.daemon.peers, client.fail("info")[0]), ([], -32603))
+            if not count:
+                self.bus.close()
+            self.place = self.makePlace()
+            told = client.take()
+            self.assertEqual(told, [("restarted", "f"), ("notification", "f", added("a", 1))] * count)
+            self.assertEqual(len(self.daemon.peers), count)
+
     def test_closedDaemon(self) -> None:
         """A daemon that is closed lets go of sessions, which do not come back by themselves."""
         client = self.client()
