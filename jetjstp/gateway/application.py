@@ -111,6 +111,7 @@ class BusApplication:
             "unfetch": self._unfetch,
         }
         self.application = Application("jet", {INTERFACE: methods}, version=version)
+        daemon.on("listening", self._reopen)
 
     # Servers
 
@@ -185,9 +186,15 @@ class BusApplication:
         for server, welcome in serving:
             server.off("connect", welcome)
             server.off("reconnect", welcome)
+        self._daemon.off("listening", self._reopen)
         for guest in list(self._guests.values()):
             guest.end()
         return succeed(None)
+
+    def _reopen(self) -> None:
+        """A daemon that was closed may listen anew."""
+        for guest in list(self._guests.values()):
+            guest.reopen()
 
     # What sessions have in common, see L{jetjstp.gateway.guest.Host}
 

@@ -217,6 +217,12 @@ class Guest:
         self._isIdentifying = True
         self._host.identify(user).addCallbacks(self._identified, self._unidentified)
 
+    def reopen(self) -> None:
+        """If the daemon was closed, it is not any more."""
+        if self._isShut:
+            self._isShut = False
+            self.begin()
+
     def follow(self, other: Guest) -> None:
         """Be the same session as another, which ends, at another server: what that owns is added again."""
         if other._receiver is not None:

@@ -74,6 +74,7 @@ DIALECTS: dict[str, Dialect | None] = {"auto": None, "2": NODE_JET_2, "3": NODE_
 """What C{dialect} may be."""
 
 _H = TypeVar("_H", bound=PeerHandler)
+_O = TypeVar("_O", bound=Callable[[], Any])
 PeerEvent = Literal["connection", "disconnect"]
 
 
@@ -82,7 +83,7 @@ class Daemon(Emitter):
     A Jet daemon.
 
     Events: C{connection} and C{disconnect}, each with a L{ConnectedPeer}. At C{disconnect} what the peer owned is still
-    there.
+    there. C{listening()} when ports were opened.
 
     @param users: C{{name: {"password": ..., "auth": {"fetchGroups": [...], "setGroups": [...], "callGroups": [...]}}}}.
         A copy is kept.
@@ -96,7 +97,7 @@ class Daemon(Emitter):
     @raise ValueError: Something is out of range or of no use; the message names it.
     """
 
-    events: ClassVar[frozenset[str]] = frozenset(("connection", "disconnect"))
+    events: ClassVar[frozenset[str]] = frozenset(("connection", "disconnect", "listening"))
 
     _log = Logger()
 
@@ -149,8 +150,14 @@ class Daemon(Emitter):
     @overload
     def on(self, name: PeerEvent, handler: _H) -> _H: ...
 
+    @overload
+    def on(self, name: Literal["listening"]) -> Callable[[_O], _O]: ...
+
+    @overload
+    def on(self, name: Literal["listening"], handler: _O) -> _O: ...
+
     def on(self, name: str, handler: Any = None) -> Any:
-        """Call C{handler} with a L{ConnectedPeer} at each event; without one, a decorator."""
+        """Call C{handler} at each event, with a L{ConnectedPeer} where one is concerned; without one, a decorator."""
         return super().on(name, handler)
 
     def listen(
@@ -250,6 +257,7 @@ class Daemon(Emitter):
             self._open.append(OpenPort(port, isinstance(factory, WebSocketLinkFactory), _isPlain(endpoint)))
         if hook is not None:
             self._unhook.append(hook())
+        self.emit("listening")
         return opened
 
     def _warnIfOpen(self, tcpPort: int | None, wsPort: int | None, endpoints: Sequence[Endpoint]) -> None:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from jetjstp import jet, jstp
 from jetjstp.gateway.application import BusApplication
-from jetjstp.interfaces import MessageLink
+from jetjstp.interfaces import Identity, MessageLink, UnknownUser
+from jetjstp.jet.pathrules import PathRules
 from jetjstp.jstp.server import Server
 from jetjstp.testing import MemoryEndpoint, MemoryPeer, MemoryServer
 
-__all__ = ["BusClient", "BusTestCase"]
+__all__ = ["ADA", "BusClient", "BusTestCase", "Policy", "PolicyTestCase"]
+
+ADA = Identity("ada", frozenset(["staff"]), frozenset(["staff"]), frozenset(["staff"]))
 
 
 class BusClient:
@@ -138,3 +141,45 @@ class BusTestCase(SynchronousTestCase):
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.memory.clock.advance(seconds)
+
+
+class Policy:
+    """
+    Knows users.
+
+    @ivar users: Their identities.
+    @ivar waiting: Unless it is L{None}: who asks has to wait.
+    """
+
+    def __init__(self) -> None:
+        self.users: dict[str, Identity | None] = {"ada": ADA, "bob": None}
+        self.waiting: list[Deferred[Any]] | None = None
+        self.pathRules: PathRules | None = None
+        self.isBroken = False
+
+    def identify(self, user: str) -> Deferred[Identity | None]:
+        if self.isBroken:
+            raise RuntimeError("no connection")
+        if self.waiting is not None:
+            self.waiting.append(Deferred())
+            return self.waiting[-1]
+        return succeed(self.users[user]) if user in self.users else fail(UnknownUser(user))
+
+
+class PolicyTestCase(BusTestCase):
+    """Tests with a policy that both sides ask."""
+
+    def makePolicy(self) -> Policy:
+        """What is asked."""
+        return Policy()
+
+    def makeServer(self, clock: Clock) -> Server:
+        self.policy = self.makePolicy()
+        self.daemon = jet.Daemon(policy=self.policy, reactor=clock)  # type: ignore[arg-type]
+        self.place = self.makePlace()
+        self.bus = BusApplication(self.daemon, self.policy, reactor=clock)  # type: ignore[arg-type]
+        server = jstp.net.createServer(
+            [self.bus.application], authPolicy=lambda connection, application, strategy, given: given[0], reactor=clock
+        )
+        self.bus.serve(server)
+        return server

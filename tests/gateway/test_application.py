@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.task import Clock
+from twisted.internet.defer import Deferred
 
-from jetjstp import jet, jstp
+from jetjstp import jstp
 from jetjstp.gateway.application import BusApplication
-from jetjstp.interfaces import Identity, UnknownUser
+from jetjstp.interfaces import Identity
 from jetjstp.jet.pathrules import PathRules
-from jetjstp.jstp.server import Server
-from tests.gateway.setting import BusClient, BusTestCase
-
-ADA = Identity("ada", frozenset(["staff"]), frozenset(["staff"]), frozenset(["staff"]))
+from tests.gateway.setting import ADA, BusClient, BusTestCase, Policy, PolicyTestCase
 
 
 def added(path: str, value: Any, **more: Any) -> dict[str, Any]:
@@ -378,6 +374,22 @@ class MethodTests(BusTestCase):
         self.memory.stop()
         self.successResultOf(self.daemon.close())
 
+    def test_listensAnew(self) -> None:
+        """When a daemon listens anew, sessions that it has let go of begin anew, too; after C{close} none does."""
+        client = self.client()
+        client.call("add", {"path": "a", "value": 1})
+        client.call("fetch", "f", {})
+        client.take()
+        for count in (1, 0):
+            self.successResultOf(self.daemon.close())
+            self.assertEqual((self.daemon.peers, client.fail("info")[0]), ([], -32603))
+            if not count:
+                self.bus.close()
+            self.place = self.makePlace()
+            told = client.take()
+            self.assertEqual(told, [("restarted", "f"), ("notification", "f", added("a", 1))] * count)
+            self.assertEqual(len(self.daemon.peers), count)
+
     def test_closedDaemon(self) -> None:
         """A daemon that is closed lets go of sessions, which do not come back by themselves."""
         client = self.client()
@@ -392,48 +404,6 @@ class MethodTests(BusTestCase):
         self.assertRaises(ValueError, BusApplication, self.daemon, awayBytes=0)
         self.assertRaises(TypeError, BusApplication, self.daemon, expressionBytes="1")
         self.assertRaises(TypeError, BusApplication, self.daemon, object())
-
-
-class Policy:
-    """
-    Knows users.
-
-    @ivar users: Their identities.
-    @ivar waiting: Unless it is L{None}: who asks has to wait.
-    """
-
-    def __init__(self) -> None:
-        self.users: dict[str, Identity | None] = {"ada": ADA, "bob": None}
-        self.waiting: list[Deferred[Any]] | None = None
-        self.pathRules: PathRules | None = None
-        self.isBroken = False
-
-    def identify(self, user: str) -> Deferred[Identity | None]:
-        if self.isBroken:
-            raise RuntimeError("no connection")
-        if self.waiting is not None:
-            self.waiting.append(Deferred())
-            return self.waiting[-1]
-        return succeed(self.users[user]) if user in self.users else fail(UnknownUser(user))
-
-
-class PolicyTestCase(BusTestCase):
-    """Tests with a policy that both sides ask."""
-
-    def makePolicy(self) -> Policy:
-        """What is asked."""
-        return Policy()
-
-    def makeServer(self, clock: Clock) -> Server:
-        self.policy = self.makePolicy()
-        self.daemon = jet.Daemon(policy=self.policy, reactor=clock)  # type: ignore[arg-type]
-        self.place = self.makePlace()
-        self.bus = BusApplication(self.daemon, self.policy, reactor=clock)  # type: ignore[arg-type]
-        server = jstp.net.createServer(
-            [self.bus.application], authPolicy=lambda connection, application, strategy, given: given[0], reactor=clock
-        )
-        self.bus.serve(server)
-        return server
 
 
 class UserTests(PolicyTestCase):
