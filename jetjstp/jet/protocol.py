@@ -20,7 +20,7 @@ from jetjstp.jet.clients import Client
 from jetjstp.jet.dialects import Dialect
 from jetjstp.jet.effects import Authenticate, Drop, Effect, PauseReading, ResumeReading
 from jetjstp.jet.gate import Gate
-from jetjstp.links.notices import RareNotice
+from jetjstp.links.notices import MOST_DROPS, RareNotice
 from jetjstp.logins import LoginAttempts
 from jetjstp.policies.users import checkAuth
 
@@ -29,9 +29,6 @@ __all__ = ["ConnectedPeer", "JetReceiver", "JetServer"]
 SPILL = 1024 * 1024
 """Bytes of one outbox that are written in one piece; more goes through the backlog, where it can be bounded."""
 
-
-MOST_DROPS = 20
-"""Lines about peers that were dropped, in ten seconds."""
 
 CLOSED = "closed with "
 """How reasons of WebSocket links begin that have said in the log why they end."""

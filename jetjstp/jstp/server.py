@@ -38,7 +38,7 @@ from jetjstp.jstp.messages import Message, Rejected, checkName, encodeList
 from jetjstp.jstp.session import Session
 from jetjstp.jstp.versions import isVersion
 from jetjstp.jstp.waiting import WaitingRoom
-from jetjstp.links.notices import RareNotice
+from jetjstp.links.notices import MOST_DROPS, RareNotice
 from jetjstp.links.stream import StreamFactory, StreamLink
 from jetjstp.links.websocket import WebSocketLink, WebSocketLinkFactory
 from jetjstp.storage.memory import SimpleSessionStorageProvider
@@ -67,9 +67,6 @@ LONGEST = 7 * 86400.0
 
 RefusalKind = Literal["full", "application", "login", "session", "fault"]
 """What a line about a client that was not let in is about."""
-
-MOST_DROPS = 20
-"""Lines about clients that were dropped, in ten seconds."""
 
 
 class Server(Emitter):

@@ -9,10 +9,13 @@ from twisted.logger import Logger, LogLevel
 
 from jetjstp.loglines import tell
 
-__all__ = ["RareNotice"]
+__all__ = ["MOST_DROPS", "RareNotice"]
 
 INTERVAL = 10.0
 """Seconds between two lines of one notice: enough to see that something goes on, too few to fill a disk."""
+
+MOST_DROPS = 20
+"""Lines in that time about peers that were dropped: each is about somebody else."""
 
 
 class RareNotice:

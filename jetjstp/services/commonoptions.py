@@ -19,6 +19,7 @@ from jetjstp.links.listeners import Listener, isSecure
 from jetjstp.links.origins import OriginRules
 from jetjstp.services.assembly import Assembly
 from jetjstp.services.checking import Warnings, runCheck
+from jetjstp.services.making import remarksOn
 from jetjstp.services.optionlayers import Kind, LayeredOptions, LimitsTable
 from jetjstp.services.plan import Plan
 from jetjstp.strplugin import describeChoices, makeFromString
@@ -224,6 +225,30 @@ class CommonOptions(LayeredOptions):
         except ValueError as error:
             # What was given is not repeated: the arguments of some policies hold passwords.
             raise UsageError(f"--auth-policy: {error}") from None
+
+    def limits(self) -> JetLimits:
+        """What peers of the bus may ask for."""
+        return JetLimits(**self["limitsTable"])
+
+    def planOf(self, *, isUnasked: bool = False, **sides: Any) -> Plan:
+        """
+        A plan of what all commands have, and of what is C{sides} of L{Plan} to the one.
+
+        @param isUnasked: Whether nothing was said about where to listen.
+        @raise UsageError: It cannot be.
+        """
+        return Plan(
+            command=self.command,
+            name=self["name"],
+            policy=self.policy(),
+            policyName=self.nameOf("authPolicy"),
+            limits=self.limits(),
+            origins=self["origins"],
+            web=self.listeners("--web", self["web"]),
+            metricsGroup=self["metricsGroup"],
+            remarks=remarksOn(self.nameOf("authPolicy"), isUnasked),
+            **sides,
+        )
 
     def nameOf(self, key: str) -> str | None:
         """What stands before the colon: what follows may be secret."""

@@ -11,7 +11,7 @@ from twisted.python.usage import Completions, UsageError
 
 from jetjstp.services.jetoptions import JetOptions
 from jetjstp.services.jstpoptions import JstpOptions
-from jetjstp.services.making import remarksOn, serviceOf
+from jetjstp.services.making import serviceOf
 from jetjstp.services.optionlayers import Kind, LimitsTable
 from jetjstp.services.plan import Plan
 
@@ -75,20 +75,7 @@ class Options(JetOptions, JstpOptions):
             raise UsageError(
                 "--listen none and --listen-websocket none leave nothing to do; drop one, or name an endpoint"
             )
-        return Plan(
-            command=self.command,
-            name=self["name"],
-            fetchMode=self["fetchMode"],
-            policy=self.policy(),
-            policyName=self.nameOf("authPolicy"),
-            limits=self.limits(),
-            origins=self["origins"],
-            jet=jet,
-            jstp=jstp,
-            web=self.listeners("--web", self["web"]),
-            metricsGroup=self["metricsGroup"],
-            remarks=remarksOn(self, isUnasked),
-        )
+        return self.planOf(isUnasked=isUnasked, fetchMode=self["fetchMode"], jet=jet, jstp=jstp)
 
 
 def makeService(options: Options) -> IService:

@@ -130,7 +130,7 @@ class JetOptions(CommonOptions):
             raise UsageError("max-message and message in table [limits] are the same; drop one of them")
 
     def limits(self) -> Limits:
-        """What peers may ask for."""
+        """See L{CommonOptions.limits}."""
         table = dict(self["limitsTable"])
         if self["maxMessage"] is not None:
             table["message"] = self["maxMessage"]

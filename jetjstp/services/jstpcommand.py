@@ -10,9 +10,8 @@ from typing import ClassVar
 from twisted.application.service import IService
 from twisted.python.usage import Completions, UsageError
 
-from jetjstp.jet.limits import Limits as JetLimits
 from jetjstp.services.jstpoptions import EXAMPLE, JstpOptions
-from jetjstp.services.making import remarksOn, serviceOf
+from jetjstp.services.making import serviceOf
 from jetjstp.services.optionlayers import Kind
 from jetjstp.services.plan import Plan
 
@@ -62,17 +61,8 @@ class Options(JstpOptions):
         webSockets = self.named("--listen-websocket", self["listenWebSocket"])
         if not streams and not webSockets:
             raise UsageError(f"nothing is said about where to listen; write such as --listen {EXAMPLE}")
-        return Plan(
-            command=self.command,
-            name=self["name"],
-            policy=self.policy(),
-            policyName=self.nameOf("authPolicy"),
-            limits=JetLimits(**self["limitsTable"]),
-            origins=self["origins"],
-            jstp=self.jstpSide(self.listeners("--listen", streams), self.listeners("--listen-websocket", webSockets)),
-            web=self.listeners("--web", self["web"]),
-            metricsGroup=self["metricsGroup"],
-            remarks=remarksOn(self, False),
+        return self.planOf(
+            jstp=self.jstpSide(self.listeners("--listen", streams), self.listeners("--listen-websocket", webSockets))
         )
 
 

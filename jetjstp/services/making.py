@@ -30,18 +30,18 @@ def serviceOf(options: JstpOptions) -> IService:
     return DaemonService(options["assembly"], notifierFromEnvironment(os.environ, reactor), reactor)
 
 
-def remarksOn(options: JstpOptions, isUnasked: bool) -> list[str]:
+def remarksOn(policyName: str | None, isUnasked: bool) -> list[str]:
     """
     What a log should tell about options.
 
+    @param policyName: What the policy is called; L{None} if there is none.
     @param isUnasked: Whether nothing was said about where to listen.
     """
     remarks = []
     if isUnasked:
         remarks.append("only this machine can connect: --listen and --listen-websocket name other addresses")
-    name = options.nameOf("authPolicy")
-    if name is None:
+    if policyName is None:
         remarks.append("nobody can log in: whoever connects may use everything that is not protected")
     else:
-        remarks.append(f"logins are checked by the policy {name!r}: protected things are for its users only")
+        remarks.append(f"logins are checked by the policy {policyName!r}: protected things are for its users only")
     return remarks
